@@ -1,0 +1,49 @@
+// Every limit of the server: its name, its unit, its default. `config/server.yaml` shows each at its default.
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const seconds = 1000;
+const minutes = 60 * seconds;
+
+export type LimitUnit = "count" | "bytes" | "milliseconds";
+
+interface LimitRow {
+  readonly unit: LimitUnit;
+  readonly default: number;
+  /** Smallest value that makes sense. */
+  readonly least: number;
+  readonly means: string;
+}
+
+/** One row per limit. A new limit is a new row: settings, the sample file and their tests follow from it. */
+export const limitTable = {
+  messageBytes: { unit: "bytes", default: 4 * MiB, least: 1 * KiB, means: "The largest message taken from a client that has bound." },
+  messageBytesBeforeBind: { unit: "bytes", default: 256 * KiB, least: 1 * KiB, means: "The largest message taken from a client that has not bound yet." },
+  messageTime: { unit: "milliseconds", default: 30 * seconds, least: 100, means: "A message once begun must be complete within this time." },
+  filterDepth: { unit: "count", default: 64, least: 1, means: "Levels of nesting in a search filter." },
+  filterNodes: { unit: "count", default: 4096, least: 1, means: "Parts of a search filter in all, counting every assertion and every and, or, not." },
+  requestControls: { unit: "count", default: 32, least: 1, means: "Controls on one request." },
+  requestAttributes: { unit: "count", default: 4096, least: 1, means: "Attributes named by one search, add or modify." },
+  dnBytes: { unit: "bytes", default: 8 * KiB, least: 256, means: "The longest distinguished name taken." },
+  operationsPerConnection: { unit: "count", default: 32, least: 1, means: "Operations one connection may have under way; beyond it the server reads no further from that connection." },
+  connections: { unit: "count", default: 10_000, least: 1, means: "Connections open at once; further ones are closed on arrival." },
+  idleTime: { unit: "milliseconds", default: 30 * minutes, least: 1 * seconds, means: "A connection on which nothing has happened for this long is closed." },
+  writeStall: { unit: "milliseconds", default: 60 * seconds, least: 1 * seconds, means: "A client that takes nothing of its answers for this long is disconnected." },
+  sizeLimit: { unit: "count", default: 0, least: 0, means: "The most entries one search may return (a page walk in all); 0 is no limit." },
+  timeLimit: { unit: "milliseconds", default: 60 * seconds, least: 0, means: "The longest a search may take; 0 is no limit." },
+  pageSize: { unit: "count", default: 10_000, least: 1, means: "The most entries in one page, whatever the client asks for." },
+  pagedSearches: { unit: "count", default: 16, least: 1, means: "Page walks one connection may have open, each with its own snapshot; the oldest gives way." },
+  pagedSearchTime: { unit: "milliseconds", default: 5 * minutes, least: 1 * seconds, means: "A page walk not continued for this long loses its snapshot and goes on with the present data." },
+  passwordQueue: { unit: "count", default: 256, least: 1, means: "Passwords waiting to be hashed or verified; beyond it a bind is answered busy." },
+  writesWaiting: { unit: "count", default: 1024, least: 1, means: "Writes waiting for the writer; beyond it a write is answered busy." },
+  entryBytes: { unit: "bytes", default: 16 * MiB, least: 64 * KiB, means: "The largest entry kept." },
+  changesKept: { unit: "count", default: 100_000, least: 1, means: "Committed writes kept readable in the change log." },
+  cacheBytes: { unit: "bytes", default: 128 * MiB, least: 1 * MiB, means: "Memory for hot entries and index rows." },
+} as const satisfies Record<string, LimitRow>;
+
+export type LimitName = keyof typeof limitTable;
+export type Limits = Readonly<Record<LimitName, number>>;
+
+export const defaultLimits: Limits = Object.freeze(
+  Object.fromEntries(Object.entries(limitTable).map(([name, row]) => [name, row.default])) as Record<LimitName, number>,
+);
