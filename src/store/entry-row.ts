@@ -1,0 +1,129 @@
+// The row of one entry, format 1: a fixed head, then names, then the attributes as they go on the wire. What a search
+// sends is the tail of the row, unchanged. Passwords are never in it.
+//
+//   0  format (1)            1  parent id (6)         7  revision of the last change (6)
+//  13  entryUUID (16)       29  created, ms (6)      35  modified, ms (6)
+//  41  lengths of RDN, creator, modifier, structural class (2 each)
+//  49  those four as UTF-8, one behind the other, then the attribute list (model/attribute-list.ts)
+
+export const entryRowFormat = 1;
+const headLength = 49;
+
+/** What an entry is made of, apart from its attributes. */
+export interface EntryFacts {
+  readonly parent: number;
+  readonly revision: number;
+  /** 16 bytes. */
+  readonly uuid: Buffer;
+  /** Milliseconds since 1970 UTC. */
+  readonly created: number;
+  readonly modified: number;
+  /** DNs as text. */
+  readonly creator: string;
+  readonly modifier: string;
+  /** The written form; for the suffix entry its whole DN. */
+  readonly rdn: string;
+  /** Name of the structural object class. */
+  readonly structural: string;
+}
+
+/** Encodes an entry row. `attributes` is a whole encoded attribute list. */
+export function encodeEntryRow(facts: EntryFacts, attributes: Buffer): Buffer {
+  const names = [facts.rdn, facts.creator, facts.modifier, facts.structural];
+  const lengths = names.map((name) => Buffer.byteLength(name));
+  const row = Buffer.allocUnsafe(headLength + lengths.reduce((sum, length) => sum + length, 0) + attributes.length);
+  row[0] = entryRowFormat;
+  row.writeUIntBE(facts.parent, 1, 6);
+  row.writeUIntBE(facts.revision, 7, 6);
+  facts.uuid.copy(row, 13, 0, 16);
+  row.writeUIntBE(facts.created, 29, 6);
+  row.writeUIntBE(facts.modified, 35, 6);
+  let at = headLength;
+  names.forEach((name, n) => {
+    row.writeUInt16BE(lengths[n]!, 41 + 2 * n);
+    at += row.write(name, at, "utf8");
+  });
+  attributes.copy(row, at);
+  return row;
+}
+
+/** An entry as it is kept, read in place. Immutable. */
+export class StoredEntry implements EntryFacts {
+  readonly id: number;
+  /** The row: `attributesStart` to its end is the encoded attribute list. */
+  readonly bytes: Buffer;
+  readonly attributesStart: number;
+  #rdn: string | undefined;
+
+  constructor(id: number, bytes: Buffer) {
+    if (bytes[0] !== entryRowFormat) {
+      throw new Error(`entry ${id} is in row format ${bytes[0]}; this version reads format ${entryRowFormat}`);
+    }
+    this.id = id;
+    this.bytes = bytes;
+    this.attributesStart =
+      headLength +
+      bytes.readUInt16BE(41) +
+      bytes.readUInt16BE(43) +
+      bytes.readUInt16BE(45) +
+      bytes.readUInt16BE(47);
+  }
+
+  get attributesEnd(): number {
+    return this.bytes.length;
+  }
+
+  /** The encoded attribute list, as a view. */
+  get attributes(): Buffer {
+    return this.bytes.subarray(this.attributesStart);
+  }
+
+  get parent(): number {
+    return this.bytes.readUIntBE(1, 6);
+  }
+
+  get revision(): number {
+    return this.bytes.readUIntBE(7, 6);
+  }
+
+  get uuid(): Buffer {
+    return this.bytes.subarray(13, 29);
+  }
+
+  get created(): number {
+    return this.bytes.readUIntBE(29, 6);
+  }
+
+  get modified(): number {
+    return this.bytes.readUIntBE(35, 6);
+  }
+
+  get rdn(): string {
+    this.#rdn ??= this.bytes.toString("utf8", headLength, headLength + this.bytes.readUInt16BE(41));
+    return this.#rdn;
+  }
+
+  get creator(): string {
+    return this.#name(1);
+  }
+
+  get modifier(): string {
+    return this.#name(2);
+  }
+
+  get structural(): string {
+    return this.#name(3);
+  }
+
+  #name(index: number): string {
+    let at = headLength;
+    for (let n = 0; n < index; n++) at += this.bytes.readUInt16BE(41 + 2 * n);
+    return this.bytes.toString("utf8", at, at + this.bytes.readUInt16BE(41 + 2 * index));
+  }
+}
+
+/** entryUUID in its text form (RFC 4530 2.1). */
+export function uuidText(uuid: Buffer): string {
+  const hex = uuid.toString("hex");
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}

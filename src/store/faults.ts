@@ -1,0 +1,245 @@
+// The fault finder: reads the whole store and says, in sentences, wherever rows that must agree do not. It changes
+// nothing, and shares no code with what writes index rows but the terms of an entry.
+import { Dn } from "../model/dn.js";
+import { StoredEntry, uuidText } from "./entry-row.js";
+import type { TermSink } from "./indexes.js";
+import { idAt, type Key, keys } from "./keys.js";
+import type { LevelStore } from "./level-store.js";
+import { loadPostings, pushRun, readPostings, readVarint, sortedUnique } from "./postings.js";
+import { noParent } from "./reading.js";
+import { type RowReader, rangeOf } from "./rows.js";
+
+/** Index terms are compared in so many passes that one pass holds those of about this many entries. */
+const entriesPerPass = 200_000;
+
+/** Every fault in the store as it is now. */
+export async function* faultsIn(store: LevelStore): AsyncGenerator<string, void, void> {
+  const snapshot = store.rows.snapshot();
+  try {
+    if (snapshot.get(keys.meta("loading"))) yield "a bulk load was begun and not finished";
+    const entries = new Map<number, number>();
+    yield* entryFaults(snapshot, store, entries);
+    yield* treeFaults(snapshot, entries);
+    yield* membershipFaults(snapshot, entries);
+    yield* danglingFaults(snapshot, store, entries);
+    const passes = Math.max(1, Math.ceil(entries.size / entriesPerPass));
+    for (let pass = 0; pass < passes; pass++) yield* indexFaults(snapshot, store, pass, passes);
+    yield* runFaults(snapshot);
+    yield* changeFaults(snapshot, store);
+  } finally {
+    snapshot.release();
+  }
+}
+
+/** Fills `entries` with id and parent. */
+async function* entryFaults(rows: RowReader, store: LevelStore, entries: Map<number, number>): AsyncGenerator<string> {
+  const uuids = new Set<string>();
+  for await (const found of rangeOf(rows, "e")) {
+    for (const { key, value } of found) {
+      const entry = new StoredEntry(idAt(key, 1), value);
+      entries.set(entry.id, entry.parent);
+      const uuid = uuidText(entry.uuid);
+      if (uuids.has(uuid)) yield `entry ${entry.id} has the entryUUID ${uuid} of another`;
+      uuids.add(uuid);
+      if (entry.revision > store.revision) yield `entry ${entry.id} was changed at revision ${entry.revision}, which was never committed`;
+      const rdn =
+        entry.parent === noParent ? store.suffix.normal(store.schema) : Dn.parse(entry.rdn).rdn!.normal(store.schema);
+      const child = rows.get(keys.child(entry.parent, rdn))?.readUIntBE(0, 6);
+      if (child !== entry.id) yield `entry ${entry.id} (${entry.rdn}) is not in the tree under its name`;
+    }
+  }
+  const count = readCount(rows, keys.meta("entries"));
+  if (count !== entries.size) yield `${entries.size} entries, but the count says ${count}`;
+  const lastId = rows.get(keys.meta("lastId"))?.readUIntBE(0, 6) ?? 0;
+  for (const id of entries.keys()) if (id > lastId) yield `entry ${id} has an id that was never given out`;
+  for await (const found of rangeOf(rows, "s")) {
+    for (const { key } of found) if (!entries.has(idAt(key, 1))) yield `passwords of entry ${idAt(key, 1)}, which does not exist`;
+  }
+}
+
+async function* treeFaults(rows: RowReader, entries: Map<number, number>): AsyncGenerator<string> {
+  const childCounts = new Map<number, number>();
+  for (const [id, parent] of entries) {
+    if (parent === noParent) continue;
+    childCounts.set(parent, (childCounts.get(parent) ?? 0) + 1);
+    if (!entries.has(parent)) yield `entry ${id} stands below entry ${parent}, which does not exist`;
+  }
+  for await (const found of rangeOf(rows, "t")) {
+    for (const { key, value } of found) {
+      const id = value.readUIntBE(0, 6);
+      if (entries.get(id) !== idAt(key, 1)) yield `the tree names entry ${id} below entry ${idAt(key, 1)}, where it is not`;
+    }
+  }
+  for await (const found of rangeOf(rows, "c")) {
+    for (const { key } of found) {
+      const id = idAt(key, 1);
+      const counted = childCounts.get(id) ?? 0;
+      if (readCount(rows, key) !== counted) yield `entry ${id} has ${counted} children, but the count says ${readCount(rows, key)}`;
+      childCounts.delete(id);
+    }
+  }
+  for (const [id, count] of childCounts) yield `entry ${id} has ${count} children that are not counted`;
+}
+
+async function* membershipFaults(rows: RowReader, entries: Map<number, number>): AsyncGenerator<string> {
+  const members = new Map<number, number[]>();
+  const groups = new Map<number, number[]>();
+  for await (const found of rangeOf(rows, "g")) {
+    for (const { key } of found) {
+      const group = idAt(key, 1);
+      const member = idAt(key, 7);
+      if (!entries.has(group)) yield `a membership in entry ${group}, which does not exist`;
+      if (!entries.has(member)) yield `entry ${group} has the member ${member}, which does not exist`;
+      push(members, group, member);
+      push(groups, member, group);
+    }
+  }
+  yield* postingFaults(rows, "M", members, "members");
+  yield* postingFaults(rows, "W", groups, "groups");
+}
+
+async function* postingFaults(
+  rows: RowReader,
+  space: string,
+  expected: Map<number, number[]>,
+  what: string,
+): AsyncGenerator<string> {
+  for await (const found of rangeOf(rows, space)) {
+    for (const { key } of found) {
+      const id = idAt(key, 1);
+      const wanted = sortedUnique(expected.get(id) ?? []);
+      expected.delete(id);
+      yield* listFaults(rows, key, wanted, `${what} of entry ${id}`);
+    }
+  }
+  for (const id of expected.keys()) yield `the ${what} of entry ${id} are not listed`;
+}
+
+async function* listFaults(rows: RowReader, head: Key, wanted: readonly number[], what: string): AsyncGenerator<string> {
+  const listed = (await loadPostings(rows, head))!;
+  const { count } = readPostings(rows, head);
+  if (count !== listed.length) yield `the list of ${what} holds ${listed.length}, but its count says ${count}`;
+  if (listed.length !== wanted.length || listed.some((id, n) => id !== wanted[n])) {
+    const missing = wanted.filter((id) => !listed.includes(id)).slice(0, 5);
+    const surplus = listed.filter((id) => !wanted.includes(id)).slice(0, 5);
+    yield `the list of ${what} is wrong: missing ${missing.join(" ") || "none"}, too many ${surplus.join(" ") || "none"}`;
+  }
+}
+
+async function* danglingFaults(rows: RowReader, store: LevelStore, entries: Map<number, number>): AsyncGenerator<string> {
+  const counts = new Map<number, number>();
+  let total = 0;
+  const reading = store.read();
+  try {
+    for await (const found of rangeOf(rows, "u")) {
+      for (const { key } of found) {
+        const group = idAt(key, 1);
+        if (!entries.has(group)) yield `a member value of entry ${group}, which does not exist`;
+        if (key.length === 7) continue;
+        total++;
+        counts.set(group, (counts.get(group) ?? 0) + 1);
+      }
+    }
+    for (const [group, count] of counts) {
+      if (reading.danglingCount(group) !== count) yield `entry ${group} names ${count} missing members, but the count says ${reading.danglingCount(group)}`;
+    }
+    let named = 0;
+    for await (const found of rangeOf(rows, "U")) named += found.length;
+    if (named !== total || readCount(rows, keys.meta("danglings")) !== total) {
+      yield `${total} member values name nothing, ${named} are listed by name, ${readCount(rows, keys.meta("danglings"))} are counted`;
+    }
+  } finally {
+    reading.release();
+  }
+}
+
+async function* indexFaults(rows: RowReader, store: LevelStore, pass: number, passes: number): AsyncGenerator<string> {
+  const postings = new Map<Key, number[]>();
+  const grams = new Map<Key, number[]>();
+  const isDue = (key: Key) => passes === 1 || sumOf(key) % passes === pass;
+  let id = 0;
+  const gather = (lists: Map<Key, number[]>, key: Key) => {
+    if (isDue(key)) push(lists, key, id);
+  };
+  const sink: TermSink = { posting: (head) => gather(postings, head), gram: (prefix) => gather(grams, prefix) };
+  for await (const found of rangeOf(rows, "e")) {
+    for (const { key, value } of found) {
+      id = idAt(key, 1);
+      store.frame.indexes.terms(new StoredEntry(id, value), sink);
+    }
+  }
+  for (const space of ["i", "p"]) {
+    for await (const found of rangeOf(rows, space)) {
+      for (const { key } of found) {
+        if (!isDue(key)) continue;
+        yield* listFaults(rows, key, sortedUnique(postings.get(key) ?? []), `index term ${shown(key)}`);
+        postings.delete(key);
+      }
+    }
+  }
+  for (const key of postings.keys()) yield `the index term ${shown(key)} is missing`;
+  const listed = new Map<Key, number[]>();
+  for await (const found of rangeOf(rows, "x")) {
+    for (const { key, value } of found) {
+      const prefix = key.slice(0, -6);
+      if (!isDue(prefix)) continue;
+      const ids = listed.get(prefix) ?? [];
+      if (ids.length === 0) listed.set(prefix, ids);
+      pushRun(ids, key, value);
+    }
+  }
+  for (const [prefix, ids] of grams) {
+    const wanted = sortedUnique(ids);
+    const present = sortedUnique(listed.get(prefix) ?? []);
+    listed.delete(prefix);
+    if (wanted.length !== present.length || wanted.some((entry, n) => entry !== present[n])) {
+      yield `the substring index ${shown(prefix)} lists ${present.length} entries where ${wanted.length} have it`;
+    }
+  }
+  for (const prefix of listed.keys()) yield `the substring index ${shown(prefix)} lists entries that do not have it`;
+}
+
+/** Runs whose head does not know of them. */
+async function* runFaults(rows: RowReader): AsyncGenerator<string> {
+  for await (const found of rangeOf(rows, "R")) {
+    for (const { key } of found) {
+      const head = key.slice(2, 2 + key.charCodeAt(1));
+      if (!readPostings(rows, head).large) yield `a run of the list ${shown(head)} belongs to nothing`;
+    }
+  }
+}
+
+async function* changeFaults(rows: RowReader, store: LevelStore): AsyncGenerator<string> {
+  let expected: number | undefined;
+  for await (const found of rangeOf(rows, "l")) {
+    for (const { key } of found) {
+      const revision = idAt(key, 1);
+      if (expected !== undefined && revision !== expected) yield `the change log lacks revision ${expected}`;
+      expected = revision + 1;
+    }
+  }
+  if (expected !== undefined && expected !== store.revision + 1) {
+    yield `the change log ends at revision ${expected - 1}, the store is at ${store.revision}`;
+  }
+}
+
+function push<K>(lists: Map<K, number[]>, key: K, id: number): void {
+  const list = lists.get(key);
+  if (list) list.push(id);
+  else lists.set(key, [id]);
+}
+
+function readCount(rows: RowReader, key: Key): number {
+  const row = rows.get(key);
+  return row === undefined ? 0 : readVarint(row, 0)[0];
+}
+
+function sumOf(key: Key): number {
+  let sum = 0;
+  for (let n = 0; n < key.length; n++) sum = (sum * 31 + key.charCodeAt(n)) >>> 0;
+  return sum;
+}
+
+function shown(key: Key): string {
+  return JSON.stringify(key);
+}

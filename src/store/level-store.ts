@@ -1,0 +1,327 @@
+// The store on LevelDB: one writer, group commit, one durable batch a commit, snapshots for reads.
+import { LRUCache } from "lru-cache";
+import type { Clock } from "../model/clock.js";
+import type { Dn } from "../model/dn.js";
+import { fail, LdapError } from "../model/failure.js";
+import type { Limits } from "../model/limits.js";
+import type { Schema } from "../model/schema.js";
+import { Indexes, numberedTypes } from "./indexes.js";
+import { afterPrefix, idAt, keys } from "./keys.js";
+import { Overlay } from "./overlay.js";
+import { type DnCache, Reading, type StoreFrame } from "./reading.js";
+import { type RowReader, Rows, rangeOf } from "./rows.js";
+import type { ChangeRecord, Commit, Guard, Store } from "./store.js";
+import { Transaction } from "./transaction.js";
+
+/** The format of the whole key space; entry rows carry a version of their own. */
+const storeFormat = "1";
+
+/** Writes that wait are committed together, at most so many at once. */
+const groupSize = 256;
+
+export interface StoreOptions {
+  readonly path: string;
+  readonly suffix: Dn;
+  readonly schema: Schema;
+  readonly limits: Limits;
+  readonly clock: Clock;
+}
+
+interface Waiting {
+  run(transaction: Transaction): Promise<unknown>;
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
+
+interface Prepared {
+  readonly waiting: Waiting;
+  readonly outcome: unknown;
+  readonly commit: Commit | undefined;
+  readonly renamed: boolean;
+}
+
+export class LevelStore implements Store {
+  readonly rows: Rows;
+  readonly frame: StoreFrame;
+  readonly #limits: Limits;
+  readonly #clock: Clock;
+  readonly #dns: SharedDns;
+  readonly #queue: Waiting[] = [];
+  readonly #listeners = new Set<(record: ChangeRecord) => void>();
+  #writing: Promise<void> | undefined;
+  #failure: unknown;
+  #closed = false;
+
+  private constructor(rows: Rows, frame: StoreFrame, dns: SharedDns, options: StoreOptions) {
+    this.rows = rows;
+    this.frame = frame;
+    this.#dns = dns;
+    this.#limits = options.limits;
+    this.#clock = options.clock;
+  }
+
+  /**
+   * Opens the store at a path, making it where there is none. Throws `unavailable` with a sentence where another process
+   * has it open, where it is damaged, or where it holds another suffix or a format that this version does not read.
+   */
+  static async open(options: StoreOptions): Promise<LevelStore> {
+    const rows = await Rows.open(options.path, { cacheBytes: options.limits.cacheBytes });
+    try {
+      return await LevelStore.#prepare(rows, options);
+    } catch (error) {
+      await rows.close();
+      throw error;
+    }
+  }
+
+  static async #prepare(rows: Rows, options: StoreOptions): Promise<LevelStore> {
+    const { schema, suffix, path } = options;
+    const snapshot = rows.snapshot();
+    const format = snapshot.get(keys.meta("format"))?.toString();
+    const kept = snapshot.get(keys.meta("suffix"))?.toString("latin1");
+    const loading = snapshot.get(keys.meta("loading")) !== undefined;
+    snapshot.release();
+    if (format !== undefined && format !== storeFormat) {
+      fail("unavailable", `the store at ${path} has format ${format}; this version reads format ${storeFormat}`);
+    }
+    if (kept !== undefined && kept !== suffix.normal(schema)) {
+      fail("unavailable", `the store at ${path} holds the suffix ${kept}, not ${suffix}; give it a store.path of its own`);
+    }
+    // A load that was cut off is visible to nobody: it began with an empty store and ends with one.
+    if (loading) await rows.clear();
+    const changes = new Map<string, Buffer | undefined>([
+      [keys.meta("format"), Buffer.from(storeFormat)],
+      [keys.meta("suffix"), Buffer.from(suffix.normal(schema), "latin1")],
+    ]);
+    const numbers = await numberTypes(rows, schema, changes);
+    await rows.write(changes, 0);
+    const dns = new SharedDns(Math.floor(options.limits.cacheBytes / 4));
+    const frame = { schema, suffix, indexes: new Indexes(schema, numbers), dns };
+    const store = new LevelStore(rows, frame, dns, options);
+    const last = await lastRevision(rows);
+    rows.startAt(last);
+    dns.reset(last);
+    await store.#forgetChanges(last - options.limits.changesKept);
+    return store;
+  }
+
+  get schema(): Schema {
+    return this.frame.schema;
+  }
+
+  get suffix(): Dn {
+    return this.frame.suffix;
+  }
+
+  get clock(): Clock {
+    return this.#clock;
+  }
+
+  /** The newest committed revision; 0 for a store that was never written to. */
+  get revision(): number {
+    return this.rows.revision;
+  }
+
+  read(): Reading {
+    const snapshot = this.rows.snapshot();
+    return new Reading(snapshot, this.frame, snapshot.revision, { release: () => snapshot.release(), shareNames: true });
+  }
+
+  update<T>(work: (transaction: Transaction) => T | Promise<T>): Promise<T> {
+    if (this.#closed) return Promise.reject(new LdapError("unavailable", "the store is closed"));
+    if (this.#failure !== undefined) return Promise.reject(this.#refusal());
+    if (this.#queue.length >= this.#limits.writesWaiting) {
+      return Promise.reject(new LdapError("busy", "too many writes are waiting; try again"));
+    }
+    return new Promise<T>((resolve, reject) => {
+      this.#queue.push({
+        run: async (transaction) => work(transaction),
+        resolve: (value) => resolve(value as T),
+        reject,
+      });
+      this.#writing ??= this.#drain().finally(() => {
+        this.#writing = undefined;
+      });
+    });
+  }
+
+  onCommit(listener: (record: ChangeRecord) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async *changes(from: number): AsyncGenerator<ChangeRecord, void, void> {
+    const snapshot = this.rows.snapshot();
+    try {
+      const oldest = Math.max(1, snapshot.revision - this.#limits.changesKept + 1);
+      if (from < oldest) fail("noSuchObject", `changes before revision ${oldest} are not kept any more`);
+      for await (const rows of snapshot.range(keys.change(from), afterPrefix("l"))) {
+        for (const { value } of rows) yield decodeChange(value);
+      }
+    } finally {
+      snapshot.release();
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#writing;
+    await this.rows.close();
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#queue.length > 0) await this.#commitGroup(this.#queue.splice(0, groupSize));
+  }
+
+  /** Prepares every waiting write on top of the one before, and makes all of them durable with one batch. */
+  async #commitGroup(group: readonly Waiting[]): Promise<void> {
+    const snapshot = this.rows.snapshot();
+    const overlay = new Overlay(snapshot);
+    const prepared: Prepared[] = [];
+    let { revision } = snapshot;
+    for (const waiting of group) {
+      try {
+        const done = await this.#prepareOne(waiting, overlay, revision + 1);
+        if (done.commit) {
+          revision++;
+          overlay.absorb(done.commit.changes);
+        }
+        prepared.push(done);
+      } catch (error) {
+        waiting.reject(error);
+      }
+    }
+    try {
+      if (revision > snapshot.revision) await this.rows.write(overlay.changes, revision);
+    } catch (error) {
+      this.#failure = error;
+      for (const { waiting } of prepared) waiting.reject(this.#refusal());
+      return;
+    } finally {
+      snapshot.release();
+    }
+    if (prepared.some(({ renamed }) => renamed)) this.#dns.reset(revision);
+    for (const { waiting, outcome, commit } of prepared) {
+      if (commit) for (const listener of this.#listeners) listener(commit.record);
+      waiting.resolve(outcome);
+    }
+  }
+
+  async #prepareOne(waiting: Waiting, group: Overlay, revision: number): Promise<Prepared> {
+    const own = new Overlay(group);
+    const transaction = new Transaction(own, this.frame, revision);
+    const outcome = await waiting.run(transaction);
+    const { change, guards, renamed } = transaction;
+    if (!change) {
+      if (own.changes.size > 0) throw new Error("a transaction changed rows without recording a change");
+      return { waiting, outcome, commit: undefined, renamed: false };
+    }
+    const record: ChangeRecord = { revision, time: this.#clock(), ...change };
+    own.put(keys.change(revision), Buffer.from(JSON.stringify(record)));
+    const forgotten = revision - this.#limits.changesKept;
+    if (forgotten > 0) own.delete(keys.change(forgotten));
+    const commit: Commit = { guards, changes: own.changes, record };
+    checkGuards(commit.guards, group);
+    return { waiting, outcome, commit, renamed };
+  }
+
+  #refusal(): LdapError {
+    const reason = this.#failure instanceof Error ? rootCause(this.#failure) : String(this.#failure);
+    return new LdapError("unavailable", `the store takes no writes since one failed (${reason}); nothing acknowledged is lost`, {
+      cause: this.#failure,
+    });
+  }
+
+  async #forgetChanges(upTo: number): Promise<void> {
+    if (upTo <= 0) return;
+    const snapshot = this.rows.snapshot();
+    try {
+      for await (const rows of snapshot.range(keys.change(1), keys.change(upTo + 1), { batch: 5000 })) {
+        await this.rows.write(new Map(rows.map(({ key }) => [key, undefined])), snapshot.revision, false);
+      }
+    } finally {
+      snapshot.release();
+    }
+  }
+}
+
+/** A guard that does not hold means that what was prepared rests on something that has changed since. */
+export function checkGuards(guards: readonly Guard[], rows: RowReader): void {
+  for (const guard of guards) {
+    if (!holds(guard, rows)) fail("busy", "the entry was changed by someone else at the same moment; try again");
+  }
+}
+
+function holds(guard: Guard, rows: RowReader): boolean {
+  switch (guard.kind) {
+    case "exists":
+      return rows.get(keys.entry(guard.id)) !== undefined;
+    case "entryAt":
+      return rows.get(keys.entry(guard.id))?.readUIntBE(7, 6) === guard.revision;
+    case "vacant":
+      return rows.get(keys.child(guard.parent, guard.rdn)) === undefined;
+    case "childless":
+      return rows.get(keys.childCount(guard.id)) === undefined;
+  }
+}
+
+/** DNs computed once and read often. A rename makes all of them doubtful, so all are dropped. */
+class SharedDns implements DnCache {
+  readonly #names: LRUCache<number, string>;
+  #since = 0;
+
+  constructor(bytes: number) {
+    this.#names = new LRUCache({ maxSize: bytes, sizeCalculation: (dn) => 120 + dn.length });
+  }
+
+  get(id: number, revision: number): string | undefined {
+    return revision >= this.#since ? this.#names.get(id) : undefined;
+  }
+
+  set(id: number, revision: number, dn: string): void {
+    if (revision >= this.#since) this.#names.set(id, dn);
+  }
+
+  reset(since: number): void {
+    this.#names.clear();
+    this.#since = since;
+  }
+}
+
+async function numberTypes(rows: Rows, schema: Schema, changes: Map<string, Buffer | undefined>) {
+  const known = new Map<string, number>();
+  const snapshot = rows.snapshot();
+  for await (const found of rangeOf(snapshot, "a")) {
+    for (const { key, value } of found) known.set(key.slice(1), value.readUInt16BE(0));
+  }
+  snapshot.release();
+  const numbers = new Map<Schema["attributeTypes"][number], number>();
+  let last = Math.max(0, ...known.values());
+  for (const type of numberedTypes(schema)) {
+    const number = known.get(type.oid) ?? ++last;
+    numbers.set(type, number);
+    if (known.has(type.oid)) continue;
+    const value = Buffer.allocUnsafe(2);
+    value.writeUInt16BE(number);
+    changes.set(keys.attribute(type.oid), value);
+  }
+  return numbers;
+}
+
+async function lastRevision(rows: Rows): Promise<number> {
+  const snapshot = rows.snapshot();
+  try {
+    for await (const [last] of snapshot.range("l", "m", { reverse: true, limit: 1 })) if (last) return idAt(last.key, 1);
+    return 0;
+  } finally {
+    snapshot.release();
+  }
+}
+
+function decodeChange(value: Buffer): ChangeRecord {
+  return JSON.parse(value.toString("utf8")) as ChangeRecord;
+}
+
+function rootCause(error: Error): string {
+  return error.cause instanceof Error ? rootCause(error.cause) : error.message;
+}

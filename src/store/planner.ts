@@ -1,0 +1,255 @@
+// Which entries may match a filter: the index narrows, the filter decides. A plan is either a list of ids at hand, or a
+// way to load one, or nothing, where no index helps and the entries themselves have to be read.
+import { Dn } from "../model/dn.js";
+import { LdapError } from "../model/failure.js";
+import type { CompiledFilter, EqualityNode, OrderingNode, PresentNode, SubstringsNode } from "../model/filter-match.js";
+import type { AttributeType } from "../model/schema.js";
+import { gramLength, gramsOf, valueEnd, valueStart } from "./indexes.js";
+import { keyBound, keys, afterPrefix, type Key } from "./keys.js";
+import { loadPostings, type Postings, pushRun, sortedUnique, readPostings } from "./postings.js";
+import type { Reading } from "./reading.js";
+import { rangeOf } from "./rows.js";
+
+export interface Plan {
+  /** About how many ids there are; exact where they come from postings. */
+  readonly estimate: number;
+  /** The ids, ascending, where they are at hand. */
+  readonly ids?: readonly number[];
+  /** Loads the ids, ascending; undefined where there turn out to be more than `most`. */
+  load(most: number): Promise<readonly number[] | undefined>;
+  /** In words, for whoever asks why a search is slow. */
+  readonly reason: string;
+}
+
+const nothing: Plan = atHand([], "nothing can match");
+
+function atHand(ids: readonly number[], reason: string): Plan {
+  return { estimate: ids.length, ids, reason, load: async () => ids };
+}
+
+/** Attribute types whose values are computed from memberships or names, and how they are looked up. */
+const lookups: Readonly<Record<string, (node: EqualityNode, reading: Reading) => Plan | undefined>> = {
+  member: (node, reading) => groupsOf(namedBy(node, reading), node, reading),
+  uniqueMember: (node, reading) => groupsOf(namedBy(node, reading), node, reading),
+  memberUid: (node, reading) => groupsOf(reading.withUid(node.raw.toString("utf8")), node, reading),
+  memberOf: (node, reading) => {
+    const group = namedBy(node, reading);
+    return group === undefined ? nothing : fromPostings(reading, keys.members(group), "members of the group");
+  },
+  entryDN: (node, reading) => named(namedBy(node, reading)),
+  distinguishedName: (node, reading) => named(namedBy(node, reading)),
+};
+
+/** Plans a filter; undefined where no index can help. */
+export function plan(filter: CompiledFilter, reading: Reading): Plan | undefined {
+  switch (filter.kind) {
+    case "constant":
+      return filter.value === true ? undefined : nothing;
+    case "equality":
+      return planEquality(filter, reading);
+    case "and":
+      return filter.filters
+        .map((part) => plan(part, reading))
+        .reduce((best, next) => (best && (!next || best.estimate <= next.estimate) ? best : next), undefined);
+    case "or":
+      return union(filter.filters, reading);
+    case "present":
+    case "greaterOrEqual":
+    case "lessOrEqual":
+      return planRange(filter, reading);
+    case "substrings":
+      return planSubstrings(filter, reading);
+    default:
+      return undefined;
+  }
+}
+
+function union(filters: readonly CompiledFilter[], reading: Reading): Plan | undefined {
+  const plans: Plan[] = [];
+  for (const part of filters) {
+    const planned = plan(part, reading);
+    if (!planned) return undefined;
+    plans.push(planned);
+  }
+  return unionOf(plans);
+}
+
+function unionOf(plans: readonly Plan[]): Plan {
+  if (plans.length === 1) return plans[0]!;
+  const reason = `any of ${plans.length} lists`;
+  if (plans.every((part) => part.ids)) return atHand(sortedUnique(plans.flatMap((part) => [...part.ids!])), reason);
+  return {
+    estimate: plans.reduce((sum, part) => sum + part.estimate, 0),
+    reason,
+    async load(most) {
+      const ids: number[] = [];
+      for (const part of plans) {
+        const loaded = await part.load(most - ids.length);
+        if (!loaded || ids.length + loaded.length > most) return undefined;
+        for (const id of loaded) ids.push(id);
+      }
+      return sortedUnique(ids);
+    },
+  };
+}
+
+function planEquality(node: EqualityNode, reading: Reading): Plan | undefined {
+  const plans: Plan[] = [];
+  for (const { type } of node.targets) {
+    const lookup = lookups[type.name];
+    if (lookup) {
+      const found = lookup(node, reading);
+      if (!found) return undefined;
+      plans.push(found);
+      continue;
+    }
+    const number = reading.frame.indexes.numberOf(type);
+    if (number === undefined || type.equality !== node.rule) return undefined;
+    for (const value of node.values) plans.push(fromPostings(reading, keys.equality(number, value), `${type.name} equality`));
+  }
+  return plans.length === 0 ? nothing : unionOf(plans);
+}
+
+function fromPostings(reading: Reading, head: Key, reason: string): Plan {
+  const { count, tail, large }: Postings = readPostings(reading.rows, head);
+  if (!large) return atHand(tail, reason);
+  return { estimate: count, reason, load: (most) => loadPostings(reading.rows, head, most) };
+}
+
+function groupsOf(member: number | undefined, node: EqualityNode, reading: Reading): Plan | undefined {
+  // A value that names nothing may still stand in groups as it was written: those are few, and found by reading.
+  if (member === undefined) return reading.danglingTotal === 0 ? nothing : danglingPlan(node, reading);
+  const groups = fromPostings(reading, keys.groups(member), "groups of the member");
+  return reading.danglingTotal === 0 ? groups : unionOf([groups, danglingPlan(node, reading)]);
+}
+
+function danglingPlan(node: EqualityNode, reading: Reading): Plan {
+  const names = [`D${node.values[0]}`, `U${node.values[0]}`];
+  return {
+    estimate: 1,
+    reason: "groups that name a missing entry",
+    async load() {
+      const groups: number[] = [];
+      for (const name of names) groups.push(...(await reading.danglingIn(name)));
+      return sortedUnique(groups);
+    },
+  };
+}
+
+function named(id: number | undefined): Plan {
+  return id === undefined ? nothing : atHand([id], "the entry of this name");
+}
+
+function namedBy(node: EqualityNode, reading: Reading): number | undefined {
+  try {
+    return reading.resolve(Dn.parse(node.raw));
+  } catch (error) {
+    if (error instanceof LdapError) return undefined;
+    throw error;
+  }
+}
+
+/** Presence and order are ranges over the values of an attribute. How many entries they hold is not known beforehand. */
+function planRange(node: PresentNode | OrderingNode, reading: Reading): Plan | undefined {
+  const ranges: { from: Key; to: Key }[] = [];
+  for (const { type } of node.targets) {
+    const number = lookups[type.name] ? undefined : reading.frame.indexes.numberOf(type);
+    if (number === undefined) return undefined;
+    ranges.push(rangeFor(node, type, number));
+  }
+  return {
+    estimate: Math.max(1, Math.floor(reading.entryCount / 4)),
+    reason: `range over ${node.targets.map(({ type }) => type.name).join(", ")}`,
+    load: (most) => loadRanges(reading, ranges, most),
+  };
+}
+
+function rangeFor(node: PresentNode | OrderingNode, type: AttributeType, number: number): { from: Key; to: Key } {
+  const all = keys.equalities(number);
+  if (node.kind === "present") {
+    const from = type.equality ? all : keys.presence(number);
+    return { from, to: afterPrefix(from) };
+  }
+  const bound = all + keyBound(node.value);
+  return node.kind === "greaterOrEqual" ? { from: bound, to: afterPrefix(all) } : { from: all, to: afterPrefix(bound) };
+}
+
+async function loadRanges(
+  reading: Reading,
+  ranges: readonly { from: Key; to: Key }[],
+  most: number,
+): Promise<readonly number[] | undefined> {
+  const ids: number[] = [];
+  for (const { from, to } of ranges) {
+    for await (const heads of reading.rows.range(from, to)) {
+      for (const { key } of heads) {
+        const found = await loadPostings(reading.rows, key, most - ids.length);
+        if (!found || ids.length + found.length > most) return undefined;
+        for (const id of found) ids.push(id);
+      }
+    }
+  }
+  return sortedUnique(ids);
+}
+
+function planSubstrings(node: SubstringsNode, reading: Reading): Plan | undefined {
+  const { initial, any, final } = node.fragments;
+  const pieces = [...any];
+  if (initial !== undefined) pieces.push(valueStart + initial);
+  if (final !== undefined) pieces.push(final + valueEnd);
+  const grams = new Set(pieces.filter((piece) => piece.length >= gramLength).flatMap((piece) => [...gramsOf(piece)]));
+  if (grams.size === 0) return undefined;
+  const numbers: number[] = [];
+  for (const { type, computed } of node.targets) {
+    const number = computed ? undefined : reading.frame.indexes.gramNumberOf(type);
+    if (number === undefined) return undefined;
+    numbers.push(number);
+  }
+  return {
+    estimate: Math.max(1, Math.floor(reading.entryCount / 8)),
+    reason: `parts of ${node.targets.map(({ type }) => type.name).join(", ")}`,
+    async load(most) {
+      const found: number[] = [];
+      for (const number of numbers) {
+        const ids = await withGrams(reading, number, grams, most);
+        if (!ids) return undefined;
+        for (const id of ids) found.push(id);
+      }
+      return found.length > most ? undefined : sortedUnique(found);
+    },
+  };
+}
+
+/** Entries that hold every gram. Grams that too many hold are passed over: they would not narrow. */
+async function withGrams(reading: Reading, number: number, grams: Set<string>, most: number): Promise<number[] | undefined> {
+  let common: number[] | undefined;
+  for (const gram of grams) {
+    const ids = await loadGram(reading, keys.grams(number, gram), most);
+    if (!ids) continue;
+    common = common ? intersection(common, ids) : ids;
+    if (common.length === 0) break;
+  }
+  return common;
+}
+
+async function loadGram(reading: Reading, prefix: Key, most: number): Promise<number[] | undefined> {
+  const ids: number[] = [];
+  for await (const runs of rangeOf(reading.rows, prefix)) {
+    for (const { key, value } of runs) pushRun(ids, key, value);
+    if (ids.length > most) return undefined;
+  }
+  return sortedUnique(ids);
+}
+
+function intersection(a: readonly number[], b: readonly number[]): number[] {
+  const both: number[] = [];
+  for (let m = 0, n = 0; m < a.length && n < b.length; ) {
+    if (a[m] === b[n]) {
+      both.push(a[m]!);
+      n++;
+      m++;
+    } else if (a[m]! < b[n]!) m++;
+    else n++;
+  }
+  return both;
+}

@@ -1,0 +1,217 @@
+// Postings: a set of entry ids behind one key, small sets in one row, large ones in runs, so that a lookup of a rare
+// value is one synchronous read and an addition to a common one never rewrites the whole set.
+//
+// Head row: kind (0 whole, 1 with runs), count as varint, then the ids of the tail. The tail takes new ids until it is
+// full; then it becomes a run of its own. Run row: its first id is in its key, the others in its value.
+// Ids are ascending, each as the varint of its distance to the one before.
+import { type Key, idAt, keys } from "./keys.js";
+import { type RowReader, rangeOf } from "./rows.js";
+
+/** Rows that may also be changed: a transaction's. */
+export interface RowEditor extends RowReader {
+  put(key: Key, value: Buffer): void;
+  delete(key: Key): void;
+}
+
+/** The most ids in a head row, and in a run that grew from one. */
+const tailLength = 128;
+/** The most ids in a run written in bulk. */
+const bulkRunLength = 4096;
+
+export interface Postings {
+  readonly count: number;
+  /** Ids in the head row, ascending: all of them unless `large`. */
+  readonly tail: readonly number[];
+  readonly large: boolean;
+}
+
+const none: Postings = Object.freeze({ count: 0, tail: [], large: false });
+
+/** Reads the head row: how many there are, and all of them where they are few. */
+export function readPostings(rows: RowReader, head: Key): Postings {
+  const row = rows.get(head);
+  if (row === undefined) return none;
+  const [count, at] = readVarint(row, 1);
+  return { count, tail: decodeIds(row, at, 0), large: row[0] === 1 };
+}
+
+/** All ids, ascending. More than `most` of them: undefined. */
+export async function loadPostings(
+  rows: RowReader,
+  head: Key,
+  most = Number.POSITIVE_INFINITY,
+): Promise<number[] | undefined> {
+  const { count, tail, large } = readPostings(rows, head);
+  if (count > most) return undefined;
+  if (!large) return [...tail];
+  const ids = [...tail];
+  for await (const runs of rangeOf(rows, keys.runs(head))) for (const { key, value } of runs) pushRun(ids, key, value);
+  return sortedUnique(ids);
+}
+
+/** Adds the ids of a run row. */
+export function pushRun(ids: number[], key: Key, value: Buffer): void {
+  const first = idAt(key, key.length - 6);
+  ids.push(first);
+  for (const id of decodeIds(value, 0, first)) ids.push(id);
+}
+
+export function addPosting(rows: RowEditor, head: Key, id: number): void {
+  const { count, tail, large } = readPostings(rows, head);
+  if (tail.includes(id)) return;
+  const ids = inserted(tail, id);
+  if (ids.length <= tailLength) {
+    rows.put(head, encodeHead(count + 1, ids, large));
+    return;
+  }
+  rows.put(keys.run(head, ids[0]!), encodeIds(ids, 1, ids[0]!));
+  rows.put(head, encodeHead(count + 1, [], true));
+}
+
+/** Removes an id that is there. A missing one is left to the fault finder, not hidden. */
+export async function removePosting(rows: RowEditor, head: Key, id: number): Promise<void> {
+  const { count, tail, large } = readPostings(rows, head);
+  if (tail.includes(id)) {
+    const ids = tail.filter((other) => other !== id);
+    if (ids.length === 0 && !large) rows.delete(head);
+    else settle(rows, head, count - 1, ids, large);
+    return;
+  }
+  if (!large) return;
+  if (await removeFromRuns(rows, keys.runs(head), id)) settle(rows, head, count - 1, tail, true);
+}
+
+function settle(rows: RowEditor, head: Key, count: number, tail: readonly number[], large: boolean): void {
+  if (count === 0) rows.delete(head);
+  else rows.put(head, encodeHead(count, tail, large));
+}
+
+/** Takes an id out of whichever run below the prefix holds it; false where none does. */
+export async function removeFromRuns(rows: RowEditor, prefix: Key, id: number): Promise<boolean> {
+  const own = prefix + idSuffix(id);
+  const alone = rows.get(own);
+  if (alone !== undefined) {
+    removeFirst(rows, prefix, own, alone, id);
+    return true;
+  }
+  // A run that holds the id begins before it; later runs may begin in between, so look back until it is found.
+  for await (const runs of rows.range(prefix, own, { reverse: true, batch: 16 })) {
+    for (const { key, value } of runs) {
+      const first = idAt(key, key.length - 6);
+      const rest = decodeIds(value, 0, first);
+      const at = rest.indexOf(id);
+      if (at < 0) continue;
+      rest.splice(at, 1);
+      rows.put(key, encodeIds(rest, 0, first));
+      return true;
+    }
+  }
+  return false;
+}
+
+function removeFirst(rows: RowEditor, prefix: Key, key: Key, value: Buffer, first: number): void {
+  rows.delete(key);
+  const rest = decodeIds(value, 0, first);
+  if (rest.length > 0) rows.put(prefix + idSuffix(rest[0]!), encodeIds(rest, 1, rest[0]!));
+}
+
+function idSuffix(id: number): string {
+  return keys.run("", id).slice(2);
+}
+
+/** The rows of a whole set at once: ids ascending, none twice. */
+export function* postingRows(head: Key, ids: readonly number[]): Generator<[Key, Buffer]> {
+  if (ids.length <= tailLength) {
+    yield [head, encodeHead(ids.length, ids, false)];
+    return;
+  }
+  yield [head, encodeHead(ids.length, [], true)];
+  yield* runRows(keys.runs(head), ids);
+}
+
+/** The run rows of a set below a prefix. */
+export function* runRows(prefix: Key, ids: readonly number[]): Generator<[Key, Buffer]> {
+  for (let at = 0; at < ids.length; at += bulkRunLength) {
+    const first = ids[at]!;
+    yield [prefix + idSuffix(first), encodeIds(ids, at + 1, first, Math.min(ids.length, at + bulkRunLength))];
+  }
+}
+
+function inserted(ids: readonly number[], id: number): number[] {
+  let at = ids.length;
+  while (at > 0 && ids[at - 1]! > id) at--;
+  return [...ids.slice(0, at), id, ...ids.slice(at)];
+}
+
+export function sortedUnique(ids: number[]): number[] {
+  let ascending = true;
+  for (let n = 1; n < ids.length && ascending; n++) ascending = ids[n - 1]! < ids[n]!;
+  if (ascending) return ids;
+  ids.sort((a, b) => a - b);
+  return ids.filter((id, n) => n === 0 || id !== ids[n - 1]);
+}
+
+function encodeHead(count: number, ids: readonly number[], large: boolean): Buffer {
+  const bytes = Buffer.allocUnsafe(1 + 7 + ids.length * 7);
+  bytes[0] = large ? 1 : 0;
+  const at = writeVarint(bytes, 1, count);
+  return Buffer.from(bytes.subarray(0, writeIds(bytes, at, ids, 0, 0, ids.length)));
+}
+
+function encodeIds(ids: readonly number[], start: number, before: number, end = ids.length): Buffer {
+  const bytes = Buffer.allocUnsafe((end - start) * 7);
+  return Buffer.from(bytes.subarray(0, writeIds(bytes, 0, ids, start, before, end)));
+}
+
+function writeIds(bytes: Buffer, at: number, ids: readonly number[], start: number, before: number, end: number): number {
+  let next = at;
+  let previous = before;
+  for (let n = start; n < end; n++) {
+    next = writeVarint(bytes, next, ids[n]! - previous);
+    previous = ids[n]!;
+  }
+  return next;
+}
+
+function decodeIds(bytes: Buffer, at: number, before: number): number[] {
+  const ids: number[] = [];
+  let previous = before;
+  let next = at;
+  while (next < bytes.length) {
+    let value = 0;
+    let scale = 1;
+    let byte: number;
+    do {
+      byte = bytes[next++]!;
+      value += (byte & 0x7f) * scale;
+      scale *= 128;
+    } while (byte >= 0x80);
+    previous += value;
+    ids.push(previous);
+  }
+  return ids;
+}
+
+function writeVarint(bytes: Buffer, at: number, value: number): number {
+  let next = at;
+  let left = value;
+  while (left >= 0x80) {
+    bytes[next++] = (left % 0x80) | 0x80;
+    left = Math.floor(left / 0x80);
+  }
+  bytes[next++] = left;
+  return next;
+}
+
+/** The number at `at`, and where the next one begins. */
+export function readVarint(bytes: Buffer, at: number): [value: number, next: number] {
+  let value = 0;
+  let scale = 1;
+  for (let next = at; next < bytes.length; next++) {
+    const byte = bytes[next]!;
+    value += (byte & 0x7f) * scale;
+    if (byte < 0x80) return [value, next + 1];
+    scale *= 128;
+  }
+  throw new Error("a number is cut off");
+}

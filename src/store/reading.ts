@@ -1,0 +1,254 @@
+// The directory as of one moment: entries, the tree, names, memberships. Used for reading at a snapshot and, with a
+// transaction's uncommitted changes laid over it, for writing.
+import { Dn, type Rdn } from "../model/dn.js";
+import type { AttributeType, Schema } from "../model/schema.js";
+import { StoredEntry } from "./entry-row.js";
+import type { Indexes } from "./indexes.js";
+import { idAt, keys } from "./keys.js";
+import { loadPostings, type Postings, readPostings, readVarint } from "./postings.js";
+import { type RowReader, rangeOf } from "./rows.js";
+
+/** Computed DNs that many readers share; `DnCache.get` answers only readers for whom the name still holds. */
+export interface DnCache {
+  get(id: number, revision: number): string | undefined;
+  set(id: number, revision: number, dn: string): void;
+}
+
+/** What every reading of one store shares. */
+export interface StoreFrame {
+  readonly schema: Schema;
+  readonly suffix: Dn;
+  readonly indexes: Indexes;
+  readonly dns: DnCache;
+}
+
+/** Who is a member: an entry by its DN, or a user by its uid as memberUid has it. */
+export type MemberName =
+  | { readonly kind: "dn"; readonly dn: Dn; readonly written: string }
+  | { readonly kind: "uid"; readonly uid: string };
+
+export const noParent = 0;
+
+export class Reading {
+  readonly rows: RowReader;
+  readonly frame: StoreFrame;
+  /** Everything committed up to this revision is seen, and nothing later. */
+  readonly revision: number;
+  readonly #release: (() => void) | undefined;
+  readonly #shareNames: boolean;
+
+  constructor(rows: RowReader, frame: StoreFrame, revision: number, options: { release?: () => void; shareNames: boolean }) {
+    this.rows = rows;
+    this.frame = frame;
+    this.revision = revision;
+    this.#release = options.release;
+    this.#shareNames = options.shareNames;
+  }
+
+  /** Gives the moment back. */
+  release(): void {
+    this.#release?.();
+  }
+
+  get schema(): Schema {
+    return this.frame.schema;
+  }
+
+  // --- entries and the tree
+
+  entry(id: number): StoredEntry | undefined {
+    const row = this.rows.get(keys.entry(id));
+    return row === undefined ? undefined : new StoredEntry(id, row);
+  }
+
+  /** The id of the entry of this name. */
+  resolve(dn: Dn): number | undefined {
+    const found = this.nearest(dn);
+    return found !== undefined && found.missing === 0 ? found.id : undefined;
+  }
+
+  find(dn: Dn): StoredEntry | undefined {
+    const id = this.resolve(dn);
+    return id === undefined ? undefined : this.entry(id);
+  }
+
+  /** The deepest existing entry on the way to a name, and how many RDNs are missing below it. */
+  nearest(dn: Dn): { id: number; missing: number } | undefined {
+    const { schema, suffix } = this.frame;
+    let missing = dn.depth - suffix.depth;
+    if (missing < 0) return undefined;
+    for (let n = 0; n < suffix.depth; n++) {
+      if (dn.rdns[missing + n]!.normal(schema) !== suffix.rdns[n]!.normal(schema)) return undefined;
+    }
+    let id = this.#childId(noParent, suffix.normal(schema));
+    if (id === undefined) return undefined;
+    while (missing > 0) {
+      const child = this.#childId(id, dn.rdns[missing - 1]!.normal(schema));
+      if (child === undefined) break;
+      id = child;
+      missing--;
+    }
+    return { id, missing };
+  }
+
+  child(parent: number, rdn: Rdn): number | undefined {
+    return this.#childId(parent, rdn.normal(this.schema));
+  }
+
+  #childId(parent: number, rdn: string): number | undefined {
+    const row = this.rows.get(keys.child(parent, rdn));
+    return row?.readUIntBE(0, 6);
+  }
+
+  childCount(id: number): number {
+    return this.#count(keys.childCount(id));
+  }
+
+  /** Ids of the children, in the order of their names. */
+  async *children(id: number): AsyncGenerator<number[], void, void> {
+    for await (const rows of rangeOf(this.rows, keys.children(id))) yield rows.map(({ value }) => value.readUIntBE(0, 6));
+  }
+
+  /** How many entries there are in all. */
+  get entryCount(): number {
+    return this.#count(keys.meta("entries"));
+  }
+
+  /** The DN of an entry as text: each RDN as it was written. */
+  dn(id: number): string {
+    const known = this.#shareNames ? this.frame.dns.get(id, this.revision) : undefined;
+    if (known !== undefined) return known;
+    const entry = this.entry(id);
+    if (!entry) throw new Error(`entry ${id} has no row`);
+    return this.dnOf(entry);
+  }
+
+  /** The same where the entry is at hand. */
+  dnOf(entry: StoredEntry): string {
+    const { parent } = entry;
+    if (!this.#shareNames) return parent === noParent ? entry.rdn : `${entry.rdn},${this.dn(parent)}`;
+    const known = this.frame.dns.get(entry.id, this.revision);
+    if (known !== undefined) return known;
+    const dn = parent === noParent ? entry.rdn : `${entry.rdn},${this.dn(parent)}`;
+    this.frame.dns.set(entry.id, this.revision, dn);
+    return dn;
+  }
+
+  /** Whether an entry stands strictly below another. */
+  isBelow(entry: StoredEntry, ancestor: number): boolean {
+    for (let at = entry.parent; at !== noParent; ) {
+      if (at === ancestor) return true;
+      const above = this.entry(at);
+      if (!above) return false;
+      at = above.parent;
+    }
+    return false;
+  }
+
+  // --- passwords
+
+  /** The stored userPassword values. Never part of an entry's attributes. */
+  passwords(id: number): Buffer[] {
+    const row = this.rows.get(keys.secrets(id));
+    const values: Buffer[] = [];
+    for (let at = 0; row !== undefined && at < row.length; ) {
+      const length = row.readUInt16BE(at);
+      values.push(row.subarray(at + 2, at + 2 + length));
+      at += 2 + length;
+    }
+    return values;
+  }
+
+  // --- memberships
+
+  isMember(group: number, member: number): boolean {
+    return this.rows.get(keys.membership(group, member)) !== undefined;
+  }
+
+  /** Members of a group that exist; all of them at once where they are few. */
+  members(group: number): Postings {
+    return readPostings(this.rows, keys.members(group));
+  }
+
+  async allMembers(group: number): Promise<number[]> {
+    return (await loadPostings(this.rows, keys.members(group)))!;
+  }
+
+  /** The groups that an entry is a direct member of. */
+  groups(member: number): Postings {
+    return readPostings(this.rows, keys.groups(member));
+  }
+
+  async allGroups(member: number): Promise<number[]> {
+    return (await loadPostings(this.rows, keys.groups(member)))!;
+  }
+
+  /** How many member values of a group name nothing that exists. */
+  danglingCount(group: number): number {
+    return this.#count(keys.danglingsOf(group));
+  }
+
+  /** Those values, as written, with the kind of name they are. */
+  async danglings(group: number): Promise<{ kind: "dn" | "uid"; written: string }[]> {
+    const found: { kind: "dn" | "uid"; written: string }[] = [];
+    const count = keys.danglingsOf(group);
+    for await (const rows of rangeOf(this.rows, count)) {
+      for (const { key, value } of rows) {
+        if (key !== count) found.push({ kind: key[count.length] === "U" ? "uid" : "dn", written: value.toString("utf8") });
+      }
+    }
+    return found;
+  }
+
+  /** The groups in which this name stands though nothing has it. */
+  async danglingIn(name: string): Promise<number[]> {
+    if (this.#count(keys.meta("danglings")) === 0) return [];
+    const groups: number[] = [];
+    for await (const rows of rangeOf(this.rows, keys.danglingsNamed(name))) {
+      for (const { key } of rows) groups.push(idAt(key, key.length - 6));
+    }
+    return groups;
+  }
+
+  get danglingTotal(): number {
+    return this.#count(keys.meta("danglings"));
+  }
+
+  /** Under what name a member value that names nothing is kept. */
+  danglingName(name: MemberName): string {
+    return name.kind === "dn" ? `D${name.dn.normal(this.schema)}` : `U${this.#uidNormal(name.uid)}`;
+  }
+
+  /** The entry that a member value names. */
+  resolveMember(name: MemberName): number | undefined {
+    return name.kind === "dn" ? this.resolve(name.dn) : this.withUid(name.uid);
+  }
+
+  /** The entry with this uid; the oldest where several have it. */
+  withUid(uid: string): number | undefined {
+    const type = this.schema.attributeType("uid");
+    return type && this.withValue(type, this.#uidNormal(uid)).tail[0];
+  }
+
+  #uidNormal(uid: string): string {
+    const rule = this.schema.attributeType("uid")?.equality;
+    return rule?.normalize(Buffer.from(uid), this.schema) ?? Buffer.from(uid).toString("latin1");
+  }
+
+  /** Entries that have this value of an indexed attribute (or whose value shares its key). */
+  withValue(type: AttributeType, normal: string): Postings {
+    const number = this.frame.indexes.numberOf(type);
+    if (number === undefined) throw new Error(`${type.name} is not indexed`);
+    return readPostings(this.rows, keys.equality(number, normal));
+  }
+
+  #count(key: string): number {
+    const row = this.rows.get(key);
+    return row === undefined ? 0 : readVarint(row, 0)[0];
+  }
+}
+
+/** Reads a member value as a name. */
+export function memberName(kind: "dn" | "uid", written: string): MemberName {
+  return kind === "uid" ? { kind, uid: written } : { kind, dn: Dn.parse(written), written };
+}

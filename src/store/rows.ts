@@ -1,0 +1,253 @@
+// Rows by key: what the store's other files read from and write to. The one home of `level`.
+//
+// Reads go through a snapshot. The newest snapshot is shared by everyone who reads between two commits, and hot rows
+// are kept in a cache with a byte budget: a cached row says since which revision it holds, so that a reader of an older
+// snapshot never sees it too early.
+import { mkdirSync } from "node:fs";
+import { Level } from "level";
+import { LRUCache } from "lru-cache";
+import { LdapError } from "../model/failure.js";
+import { afterPrefix, type Key } from "./keys.js";
+
+export interface Row {
+  readonly key: Key;
+  readonly value: Buffer;
+}
+
+/** Rows as of one moment. */
+export interface RowReader {
+  get(key: Key): Buffer | undefined;
+  /** Rows from `from` (inclusive) to `to` (exclusive) in key order, some at a time. */
+  range(from: Key, to: Key, options?: RangeOptions): AsyncGenerator<Row[], void, void>;
+}
+
+export interface RangeOptions {
+  readonly reverse?: boolean;
+  /** Rows in all; default: no limit. */
+  readonly limit?: number;
+  /** Rows at a time. */
+  readonly batch?: number;
+}
+
+/** Changes of rows: a value puts, undefined deletes. */
+export type RowChanges = ReadonlyMap<Key, Buffer | undefined>;
+
+type Database = Level<Buffer, Buffer>;
+type DatabaseSnapshot = ReturnType<Database["snapshot"]>;
+
+interface CachedRow {
+  readonly value: Buffer | undefined;
+  /** The row holds for every revision from this one up to the present. */
+  readonly since: number;
+}
+
+/** What a cached row costs beside its bytes: map slot, list links, key and buffer objects. */
+const cachedRowOverhead = 250;
+
+const noRow: CachedRow = { value: undefined, since: 0 };
+
+export interface RowsOptions {
+  readonly cacheBytes: number;
+  /** Megabytes of LevelDB's own block cache and write buffer; small stores do well with the defaults. */
+  readonly blockCacheBytes?: number;
+  readonly writeBufferBytes?: number;
+}
+
+/** One moment of the rows. Whoever holds it releases it. */
+export class RowSnapshot implements RowReader {
+  readonly revision: number;
+  readonly #rows: Rows;
+  readonly #snapshot: DatabaseSnapshot;
+  #holders = 0;
+  #superseded = false;
+
+  constructor(rows: Rows, snapshot: DatabaseSnapshot, revision: number) {
+    this.#rows = rows;
+    this.#snapshot = snapshot;
+    this.revision = revision;
+  }
+
+  hold(): this {
+    this.#holders++;
+    return this;
+  }
+
+  release(): void {
+    this.#holders--;
+    this.#closeIfUnused();
+  }
+
+  /** Called when a newer snapshot takes its place. */
+  supersede(): void {
+    this.#superseded = true;
+    this.#closeIfUnused();
+  }
+
+  get isNewest(): boolean {
+    return !this.#superseded;
+  }
+
+  #closeIfUnused(): void {
+    if (this.#superseded && this.#holders === 0) this.#rows.closing(this.#snapshot.close());
+  }
+
+  get(key: Key): Buffer | undefined {
+    return this.#rows.get(key, this, this.#snapshot);
+  }
+
+  range(from: Key, to: Key, options?: RangeOptions): AsyncGenerator<Row[], void, void> {
+    return this.#rows.range(from, to, this.#snapshot, options);
+  }
+}
+
+export class Rows {
+  readonly #database: Database;
+  readonly #cache: LRUCache<Key, CachedRow>;
+  readonly #closings = new Set<Promise<void>>();
+  #newest: RowSnapshot;
+
+  private constructor(database: Database, options: RowsOptions) {
+    this.#database = database;
+    this.#cache = new LRUCache({
+      maxSize: options.cacheBytes,
+      maxEntrySize: Math.max(1, Math.floor(options.cacheBytes / 8)),
+      sizeCalculation: (row, key) => cachedRowOverhead + key.length + (row.value?.length ?? 0),
+    });
+    this.#newest = new RowSnapshot(this, database.snapshot(), 0);
+  }
+
+  /** Opens the database at a path, creating it if need be. Throws `unavailable` with a sentence where it cannot. */
+  static async open(path: string, options: RowsOptions): Promise<Rows> {
+    const database: Database = new Level(path, {
+      keyEncoding: "buffer",
+      valueEncoding: "buffer",
+      cacheSize: options.blockCacheBytes ?? 32 * 1024 * 1024,
+      writeBufferSize: options.writeBufferBytes ?? 16 * 1024 * 1024,
+    });
+    try {
+      mkdirSync(path, { recursive: true, mode: 0o700 });
+      await database.open();
+    } catch (error) {
+      throw new LdapError("unavailable", openFailure(path, error), { cause: error });
+    }
+    return new Rows(database, options);
+  }
+
+  /** The present moment, already committed. Release it when done. */
+  snapshot(): RowSnapshot {
+    return this.#newest.hold();
+  }
+
+  /** The revision of the newest snapshot. */
+  get revision(): number {
+    return this.#newest.revision;
+  }
+
+  /** Says what revision the rows are at when the store is opened. */
+  startAt(revision: number): void {
+    this.#advance(revision);
+  }
+
+  get(key: Key, reader: RowSnapshot, snapshot: DatabaseSnapshot): Buffer | undefined {
+    const cached = this.#cache.get(key);
+    if (cached !== undefined && cached.since <= reader.revision) return cached.value;
+    const value = this.#database.getSync(Buffer.from(key, "latin1"), { snapshot });
+    // Only the newest reader knows that what it read still holds.
+    if (reader.isNewest) this.#cache.set(key, value === undefined ? absentSince(reader.revision) : { value, since: reader.revision });
+    return value;
+  }
+
+  async *range(from: Key, to: Key, snapshot: DatabaseSnapshot, options: RangeOptions = {}): AsyncGenerator<Row[], void, void> {
+    const { reverse = false, limit = -1, batch = 500 } = options;
+    const iterator = this.#database.iterator({
+      gte: Buffer.from(from, "latin1"),
+      lt: Buffer.from(to, "latin1"),
+      reverse,
+      limit,
+      snapshot,
+      highWaterMarkBytes: 1024 * 1024,
+    });
+    try {
+      for (;;) {
+        const pairs = await iterator.nextv(batch);
+        if (pairs.length === 0) return;
+        yield pairs.map(([key, value]) => ({ key: key.toString("latin1"), value }));
+      }
+    } finally {
+      await iterator.close();
+    }
+  }
+
+  /**
+   * Writes all changes as one batch and, where `durable`, waits until it is on disk; then they are visible as `revision`.
+   * Where it throws, nothing is visible, and the database takes no further writes until it is opened again.
+   */
+  async write(changes: RowChanges, revision: number, durable = true): Promise<void> {
+    const operations: ({ type: "put"; key: Buffer; value: Buffer } | { type: "del"; key: Buffer })[] = [];
+    for (const [key, value] of changes) {
+      const bytes = Buffer.from(key, "latin1");
+      operations.push(value === undefined ? { type: "del", key: bytes } : { type: "put", key: bytes, value });
+    }
+    await this.#database.batch(operations, { sync: durable });
+    for (const [key, value] of changes) {
+      // Rows that nobody asked for lately are not worth a place; those in the cache must not grow stale.
+      if (this.#cache.has(key)) this.#cache.set(key, value === undefined ? absentSince(revision) : { value, since: revision });
+    }
+    this.#advance(revision);
+  }
+
+  #advance(revision: number): void {
+    const previous = this.#newest;
+    this.#newest = new RowSnapshot(this, this.#database.snapshot(), revision);
+    previous.supersede();
+  }
+
+  /** Removes every row. */
+  async clear(): Promise<void> {
+    await this.#database.clear();
+    this.#cache.clear();
+    this.#advance(0);
+  }
+
+  /** Forgets cached rows: after rows were written in bulk. */
+  forget(): void {
+    this.#cache.clear();
+  }
+
+  closing(promise: Promise<void>): void {
+    this.#closings.add(promise);
+    void promise.finally(() => this.#closings.delete(promise));
+  }
+
+  async close(): Promise<void> {
+    this.#newest.supersede();
+    await Promise.all(this.#closings);
+    await this.#database.close();
+  }
+}
+
+function absentSince(since: number): CachedRow {
+  return since === 0 ? noRow : { value: undefined, since };
+}
+
+/** Every row whose key begins with the prefix. */
+export function rangeOf(rows: RowReader, prefix: Key, options?: RangeOptions): AsyncGenerator<Row[], void, void> {
+  return rows.range(prefix, afterPrefix(prefix), options);
+}
+
+function openFailure(path: string, error: unknown): string {
+  const codes = errorCodes(error);
+  if (codes.includes("LEVEL_LOCKED")) {
+    return `the store at ${path} is in use by another process (a running server?); stop it first`;
+  }
+  const reason = error instanceof Error ? (error.cause instanceof Error ? error.cause.message : error.message) : String(error);
+  return `the store at ${path} cannot be opened: ${reason}`;
+}
+
+function errorCodes(error: unknown): string[] {
+  const found: string[] = [];
+  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+    if ("code" in at && typeof at.code === "string") found.push(at.code);
+  }
+  return found;
+}
