@@ -99,6 +99,7 @@ export class PasswordHasher {
     this.#closed = true;
     const pool = this.#pool;
     this.#pool = undefined;
+    this.#failUnderWay(new LdapError("unavailable", stopping));
     await pool?.destroy();
   }
 
@@ -108,16 +109,16 @@ export class PasswordHasher {
       fail("busy", "too many passwords are being verified; try again later");
     }
     this.#pool ??= this.#startPool();
-    const answer = this.#pool.run(task, { name, transferList: [task.password.buffer as ArrayBuffer] });
+    const pool = this.#pool;
+    const answer = pool.run(task, { name, transferList: [task.password.buffer as ArrayBuffer] });
     return new Promise((resolve, reject) => {
-      const end = (settle: () => void): void => {
-        this.#underWay.delete(reject);
-        settle();
-      };
       this.#underWay.add(reject);
       answer.then(
-        (value) => end(() => resolve(value)),
-        (error) => end(() => reject(this.#closed ? new LdapError("unavailable", stopping, { cause: error }) : error)),
+        (value) => {
+          this.#underWay.delete(reject);
+          resolve(value);
+        },
+        (error) => this.#giveUp(pool, error),
       );
     });
   }
@@ -131,14 +132,24 @@ export class PasswordHasher {
       execArgv: [], // a thread wants none of the flags that Node was started with
       recordTiming: false,
     });
-    // A thread that could not start leaves piscina with tasks that would wait for ever: they fail, the next one begins anew.
-    pool.on("error", (error) => {
-      if (this.#pool === pool) this.#pool = undefined;
-      for (const reject of this.#underWay) reject(error);
-      this.#underWay.clear();
-      void pool.destroy();
-    });
+    pool.on("error", (error) => this.#giveUp(pool, error));
     return pool;
+  }
+
+  /**
+   * No password makes a worker throw, so an error is that of a thread: it could not start, or it died. Piscina may then
+   * leave other tasks waiting for ever, so all that is under way fails, and the next password starts anew.
+   */
+  #giveUp(pool: Piscina, error: unknown): void {
+    if (this.#pool !== pool) return;
+    this.#pool = undefined;
+    this.#failUnderWay(error);
+    void pool.destroy();
+  }
+
+  #failUnderWay(reason: unknown): void {
+    for (const reject of this.#underWay) reject(reason);
+    this.#underWay.clear();
   }
 }
 

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { afterEach, expect, test } from "vitest";
 import { Secret } from "../../src/model/secret.js";
@@ -157,16 +157,49 @@ test("a cost that bcrypt does not have is refused at the start", () => {
     expect(() => new PasswordHasher({ queue: 1, cost })).toThrow(RangeError);
 });
 
-test("the built program hashes too, and an idle thread does not keep it alive", async () => {
-  const built = new URL("../../dist/passwords/hasher.js", import.meta.url);
-  expect(existsSync(fileURLToPath(built)), "npm run build comes before this test").toBe(true);
-  const program = `
-    import { PasswordHasher } from ${JSON.stringify(built.href)};
-    import { Secret } from ${JSON.stringify(new URL("../../dist/model/secret.js", import.meta.url).href)};
-    const hasher = new PasswordHasher({ queue: 1, threads: 2, cost: 4 });
-    await hasher.warm();
-    console.log(await hasher.verify(new Secret("secret"), [Buffer.from(await hasher.hash(new Secret("secret")))]));
+const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
+
+/** Runs a module that knows PasswordHasher, Secret and `secret` from the built program in this folder. */
+async function runBuilt(folder: string, program: string): Promise<{ stdout: string; stderr: string }> {
+  expect(existsSync(`${folder}/passwords/hasher.js`), "npm run build comes before this test").toBe(true);
+  const imports = `
+    import { PasswordHasher } from ${JSON.stringify(pathToFileURL(`${folder}/passwords/hasher.js`).href)};
+    import { Secret } from ${JSON.stringify(pathToFileURL(`${folder}/model/secret.js`).href)};
+    const secret = new Secret("secret");
   `;
-  const run = promisify(execFile)(process.execPath, ["--input-type=module", "--eval", program], { timeout: 20_000 });
+  const parameters = ["--input-type=module", "--eval", imports + program];
+  return promisify(execFile)(process.execPath, parameters, { timeout: 20_000 });
+}
+
+test("the built program hashes too, and an idle thread does not keep it alive", async () => {
+  const run = runBuilt(
+    dist,
+    `const hasher = new PasswordHasher({ queue: 1, threads: 2, cost: 4 });
+    await hasher.warm();
+    console.log(await hasher.verify(secret, [Buffer.from(await hasher.hash(secret))]));`,
+  );
   await expect(run).resolves.toEqual({ stdout: "true\n", stderr: "" });
+});
+
+test("when threads cannot start, every waiting password fails, and later ones fail anew instead of waiting for ever", async () => {
+  const broken = mkdtempSync(`${dist}../node_modules/.gatehouse-test-`); // where the packages are found
+  try {
+    writeFileSync(`${broken}/package.json`, '{ "type": "module" }');
+    for (const room of ["model", "passwords"]) cpSync(dist + room, `${broken}/${room}`, { recursive: true });
+    writeFileSync(`${broken}/passwords/password-worker.js`, 'throw new Error("no thread today");');
+    const run = runBuilt(
+      broken,
+      `const alive = setInterval(() => {}, 1000);
+      const hasher = new PasswordHasher({ queue: 9, threads: 2, cost: 4 });
+      for (let round = 0; round < 2; round += 1) {
+        const answers = await Promise.allSettled(Array.from({ length: 6 }, () => hasher.spend(secret)));
+        console.log(answers.filter((answer) => answer.reason?.message === "no thread today").length);
+      }
+      await hasher.close();
+      clearInterval(alive);`,
+    );
+    await expect(run).resolves.toEqual({ stdout: "6\n6\n", stderr: "" });
+  } finally {
+    rmSync(broken, { recursive: true, force: true });
+  }
 });
