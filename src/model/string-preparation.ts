@@ -106,9 +106,19 @@ const bytesOf = (text: string): NormalForm => (beyondAscii.test(text) ? Buffer.f
 const trimmed = (text: string): string => text.replace(leadingSpace, "").replace(trailingSpace, "");
 
 const beyondAscii = /[^\0-\x7f]/;
-// RFC 4518 2.2. Written as escapes, for most of these characters cannot be seen.
-const mappedToNothing =
-  /\u034f|[\0-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u06dd\u070f\u1806\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2063\u206a-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffc\u{1d173}-\u{1d17a}\u{e0001}\u{e0020}-\u{e007f}]/gu;
+// RFC 4518 2.2. Written as escapes, for none of these characters can be seen.
+const mappedToNothing = new RegExp(
+  `[${[
+    "\\0-\\x08\\x0e-\\x1f\\x7f-\\x84\\x86-\\x9f", // controls, but for those that are mapped to space
+    "\\xad\\u1806", // soft hyphens
+    "\\u034f\\u180b-\\u180d\\ufe00-\\ufe0f", // grapheme joiner, variation selectors
+    "\\u200b", // zero width space
+    "\\u06dd\\u070f\\u180e\\u200c-\\u200f\\u202a-\\u202e\\u2060-\\u2063\\u206a-\\u206f\\ufeff\\ufff9-\\ufffb", // format
+    "\\ufffc", // object replacement character
+    "\\u{1d173}-\\u{1d17a}\\u{e0001}\\u{e0020}-\\u{e007f}", // musical format, tags
+  ].join("")}]`,
+  "gu",
+);
 const mappedToSpace = /[\t-\r\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/g;
 // RFC 4518 2.4, but for unassigned code points: what Unicode has added since version 3.2 may be stored and found.
 const prohibited = /[\p{Co}\p{Noncharacter_Code_Point}\ufffd]/u;
