@@ -1,0 +1,103 @@
+// The configuration as a whole: read once, frozen, or refused with every fault. Start-up, reload and `check-config` all
+// come here. What it reads besides the two files: that the seed is a file that can be read.
+import { constants } from "node:fs";
+import { access, readFile, stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { type ApplicationSettings, readApplications } from "./application-settings.js";
+import type { Problem } from "./problem.js";
+import { readServerSettings, type ServerSettings } from "./server-settings.js";
+import type { Place } from "./yaml-document.js";
+
+export interface Settings {
+  readonly server: ServerSettings;
+  readonly applications: readonly ApplicationSettings[];
+}
+
+export const serverFileName = "server.yaml";
+export const applicationsFileName = "applications.yaml";
+
+/** Far above any configuration; what is larger is some other file. */
+const longestFile = 16 * 1024 * 1024;
+
+export async function loadSettings(folder: string): Promise<{ settings: Settings } | { problems: readonly Problem[] }> {
+  const missing = await folderProblem(folder);
+  if (missing !== undefined) return { problems: [missing] };
+  const [server, applications] = await Promise.all([readServerFile(folder), readApplicationsFile(folder)]);
+  if ("problems" in server || "problems" in applications) {
+    return { problems: [server, applications].flatMap((read) => ("problems" in read ? read.problems : [])) };
+  }
+  return { settings: Object.freeze({ server: server.server, applications: applications.applications }) };
+}
+
+async function readServerFile(folder: string) {
+  const file = join(folder, serverFileName);
+  const source = await readText(file);
+  if (typeof source !== "string") return { problems: [source] };
+  const read = readServerSettings(source, { file, folder: resolve(folder) });
+  if ("problems" in read) return read;
+  const problem = await seedProblem(read.server.seed, read.seedPlace, file);
+  return problem === undefined ? read : { problems: [problem] };
+}
+
+async function readApplicationsFile(folder: string) {
+  const file = join(folder, applicationsFileName);
+  const source = await readText(file);
+  return typeof source === "string" ? readApplications(source, file) : { problems: [source] };
+}
+
+async function folderProblem(folder: string): Promise<Problem | undefined> {
+  const found = await stat(folder).catch((error: NodeJS.ErrnoException) => error);
+  if (found instanceof Error) {
+    return wholeFile(
+      folder,
+      isMissing(found) ? "there is no such folder: `gatehouse init` makes a configuration" : unreadable(found),
+    );
+  }
+  return found.isDirectory()
+    ? undefined
+    : wholeFile(folder, "is not a folder: the folder that holds server.yaml is expected");
+}
+
+async function readText(file: string): Promise<string | Problem> {
+  try {
+    const { size } = await stat(file);
+    if (size > longestFile) return wholeFile(file, `is ${size} bytes long; at most ${longestFile} are read`);
+    return new TextDecoder("utf-8", { fatal: true }).decode(await readFile(file));
+  } catch (error) {
+    if (error instanceof TypeError) return wholeFile(file, "is not UTF-8 text");
+    return wholeFile(
+      file,
+      isMissing(error) ? "there is no such file: `gatehouse init` makes a configuration" : unreadable(error),
+    );
+  }
+}
+
+async function seedProblem(
+  seed: string | undefined,
+  at: Place | undefined,
+  file: string,
+): Promise<Problem | undefined> {
+  if (seed === undefined) return undefined;
+  const place = { file, line: at?.line ?? 0, column: at?.column ?? 0, path: "seed" };
+  try {
+    await access(seed, constants.R_OK);
+    return (await stat(seed)).isFile()
+      ? undefined
+      : { ...place, message: `${seed} is not a file: an LDIF file is expected` };
+  } catch (error) {
+    const why = isMissing(error) ? "there is no such file" : unreadable(error);
+    return { ...place, message: `${seed}: ${why}` };
+  }
+}
+
+function wholeFile(file: string, message: string): Problem {
+  return { file, line: 0, column: 0, path: "", message };
+}
+
+function isMissing(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === "ENOENT";
+}
+
+function unreadable(error: unknown): string {
+  return `cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`;
+}
