@@ -17,7 +17,7 @@ export interface FilterSubject {
   /** The values of an attribute that is computed and not kept in the list. */
   computed(type: AttributeType): readonly Buffer[];
   /** Whether a computed attribute has this value, where that is known without listing all values; else undefined. */
-  computedHas(type: AttributeType, value: NormalForm): boolean | undefined;
+  computedHas(type: AttributeType, asserted: EqualityNode): boolean | undefined;
   readonly dn: Dn;
 }
 
@@ -236,8 +236,7 @@ function matchEquality(node: EqualityNode, subject: FilterSubject, schema: Schem
   const only = values.length === 1 ? values[0]! : undefined;
   for (const target of node.targets) {
     if (!target.computed || only === undefined || node.options.length > 0) continue;
-    const known = subject.computedHas(target.type, only);
-    if (known === true) return true;
+    if (subject.computedHas(target.type, node) === true) return true;
   }
   return someValue(
     node,
@@ -247,7 +246,7 @@ function matchEquality(node: EqualityNode, subject: FilterSubject, schema: Schem
       const normal = rule.normalize(bytes.subarray(start, end), schema);
       return normal !== undefined && (only === undefined ? values.includes(normal) : normal === only);
     },
-    (type) => only !== undefined && subject.computedHas(type, only) !== undefined,
+    (type) => only !== undefined && subject.computedHas(type, node) !== undefined,
   );
 }
 

@@ -1,14 +1,14 @@
 // Loading many entries into an empty store: rows are written as they come, index rows when there are many of them and
 // at the end, in the order of their keys. The store is not read meanwhile, and a load that is cut off leaves nothing.
-import { Dn } from "../model/dn.js";
+import type { Dn } from "../model/dn.js";
 import { fail } from "../model/failure.js";
 import { encodeEntryRow, StoredEntry, uuidText } from "./entry-row.js";
 import type { TermSink } from "./indexes.js";
 import { type Key, keys } from "./keys.js";
 import type { LevelStore } from "./level-store.js";
-import { postingRows, readPostings, runRows, sortedUnique, loadPostings } from "./postings.js";
+import { loadPostings, postingRows, readPostings, runRows, sortedUnique } from "./postings.js";
 import { type MemberName, noParent } from "./reading.js";
-import { countValue, encodeSecrets, type EntryDraft, idValue, newUuid } from "./transaction.js";
+import { countValue, type EntryDraft, encodeSecrets, idValue, newUuid } from "./transaction.js";
 
 export interface LoadedEntry extends EntryDraft {
   readonly dn: Dn;
@@ -67,9 +67,11 @@ export class BulkLoad {
     if (this.#ids.has(normal)) fail("entryAlreadyExists", `${entry.dn} stands in the file twice`);
     const isSuffix = normal === suffix.normal(schema);
     const parent = isSuffix ? noParent : this.#ids.get(entry.dn.parent?.normal(schema) ?? "");
-    if (parent === undefined) fail("noSuchObject", `the entry above ${entry.dn} does not exist; it must stand before it`);
+    if (parent === undefined)
+      fail("noSuchObject", `the entry above ${entry.dn} does not exist; it must stand before it`);
     const uuid = entry.uuid ?? newUuid();
-    if (this.#uuids.has(uuidText(uuid))) fail("constraintViolation", `entryUUID ${uuidText(uuid)} stands in the file twice`);
+    if (this.#uuids.has(uuidText(uuid)))
+      fail("constraintViolation", `entryUUID ${uuidText(uuid)} stands in the file twice`);
     const id = ++this.#lastId;
     this.#ids.set(normal, id);
     if (entry.uuid) this.#uuids.add(uuidText(uuid));
@@ -137,14 +139,22 @@ export class BulkLoad {
     const snapshot = rows.snapshot();
     try {
       for (const space of "escgtMWuUipxR") {
-        for await (const found of snapshot.range(space, String.fromCharCode(space.charCodeAt(0) + 1), { batch: 5000 })) {
+        for await (const found of snapshot.range(space, String.fromCharCode(space.charCodeAt(0) + 1), {
+          batch: 5000,
+        })) {
           await rows.write(new Map(found.map(({ key }) => [key, undefined])), rows.revision, false);
         }
       }
     } finally {
       snapshot.release();
     }
-    await rows.write(new Map([[keys.meta("loading"), undefined], [keys.meta("danglings"), undefined]]), rows.revision);
+    await rows.write(
+      new Map([
+        [keys.meta("loading"), undefined],
+        [keys.meta("danglings"), undefined],
+      ]),
+      rows.revision,
+    );
     rows.forget();
   }
 
@@ -242,4 +252,3 @@ export class BulkLoad {
     }
   }
 }
-

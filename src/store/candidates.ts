@@ -168,4 +168,3 @@ function firstAbove(ids: readonly number[], after: number): number {
   }
   return low;
 }
-

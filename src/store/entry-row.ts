@@ -3,11 +3,14 @@
 //
 //   0  format (1)            1  parent id (6)         7  revision of the last change (6)
 //  13  entryUUID (16)       29  created, ms (6)      35  modified, ms (6)
-//  41  lengths of RDN, creator, modifier, structural class (2 each)
-//  49  those four as UTF-8, one behind the other, then the attribute list (model/attribute-list.ts)
+//  41  kind (1, model/entry-kind.ts)   42  lengths of RDN, creator, modifier, structural class (2 each)
+//  50  those four as UTF-8, one behind the other, then the attribute list (model/attribute-list.ts)
+
+import { type EntryKind, entryKinds } from "../model/entry-kind.js";
 
 export const entryRowFormat = 1;
-const headLength = 49;
+const lengthsAt = 42;
+const headLength = 50;
 
 /** What an entry is made of, apart from its attributes. */
 export interface EntryFacts {
@@ -25,6 +28,7 @@ export interface EntryFacts {
   readonly rdn: string;
   /** Name of the structural object class. */
   readonly structural: string;
+  readonly kind: EntryKind;
 }
 
 /** Encodes an entry row. `attributes` is a whole encoded attribute list. */
@@ -38,9 +42,10 @@ export function encodeEntryRow(facts: EntryFacts, attributes: Buffer): Buffer {
   facts.uuid.copy(row, 13, 0, 16);
   row.writeUIntBE(facts.created, 29, 6);
   row.writeUIntBE(facts.modified, 35, 6);
+  row[41] = entryKinds.indexOf(facts.kind);
   let at = headLength;
   names.forEach((name, n) => {
-    row.writeUInt16BE(lengths[n]!, 41 + 2 * n);
+    row.writeUInt16BE(lengths[n]!, lengthsAt + 2 * n);
     at += row.write(name, at, "utf8");
   });
   attributes.copy(row, at);
@@ -63,10 +68,10 @@ export class StoredEntry implements EntryFacts {
     this.bytes = bytes;
     this.attributesStart =
       headLength +
-      bytes.readUInt16BE(41) +
-      bytes.readUInt16BE(43) +
-      bytes.readUInt16BE(45) +
-      bytes.readUInt16BE(47);
+      bytes.readUInt16BE(lengthsAt) +
+      bytes.readUInt16BE(lengthsAt + 2) +
+      bytes.readUInt16BE(lengthsAt + 4) +
+      bytes.readUInt16BE(lengthsAt + 6);
   }
 
   get attributesEnd(): number {
@@ -99,8 +104,12 @@ export class StoredEntry implements EntryFacts {
   }
 
   get rdn(): string {
-    this.#rdn ??= this.bytes.toString("utf8", headLength, headLength + this.bytes.readUInt16BE(41));
+    this.#rdn ??= this.bytes.toString("utf8", headLength, headLength + this.bytes.readUInt16BE(lengthsAt));
     return this.#rdn;
+  }
+
+  get kind(): EntryKind {
+    return entryKinds[this.bytes[41]!] ?? "other";
   }
 
   get creator(): string {
@@ -117,8 +126,8 @@ export class StoredEntry implements EntryFacts {
 
   #name(index: number): string {
     let at = headLength;
-    for (let n = 0; n < index; n++) at += this.bytes.readUInt16BE(41 + 2 * n);
-    return this.bytes.toString("utf8", at, at + this.bytes.readUInt16BE(41 + 2 * index));
+    for (let n = 0; n < index; n++) at += this.bytes.readUInt16BE(lengthsAt + 2 * n);
+    return this.bytes.toString("utf8", at, at + this.bytes.readUInt16BE(lengthsAt + 2 * index));
   }
 }
 

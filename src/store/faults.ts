@@ -41,7 +41,8 @@ async function* entryFaults(rows: RowReader, store: LevelStore, entries: Map<num
       const uuid = uuidText(entry.uuid);
       if (uuids.has(uuid)) yield `entry ${entry.id} has the entryUUID ${uuid} of another`;
       uuids.add(uuid);
-      if (entry.revision > store.revision) yield `entry ${entry.id} was changed at revision ${entry.revision}, which was never committed`;
+      if (entry.revision > store.revision)
+        yield `entry ${entry.id} was changed at revision ${entry.revision}, which was never committed`;
       const rdn =
         entry.parent === noParent ? store.suffix.normal(store.schema) : Dn.parse(entry.rdn).rdn!.normal(store.schema);
       const child = rows.get(keys.child(entry.parent, rdn))?.readUIntBE(0, 6);
@@ -53,7 +54,8 @@ async function* entryFaults(rows: RowReader, store: LevelStore, entries: Map<num
   const lastId = rows.get(keys.meta("lastId"))?.readUIntBE(0, 6) ?? 0;
   for (const id of entries.keys()) if (id > lastId) yield `entry ${id} has an id that was never given out`;
   for await (const found of rangeOf(rows, "s")) {
-    for (const { key } of found) if (!entries.has(idAt(key, 1))) yield `passwords of entry ${idAt(key, 1)}, which does not exist`;
+    for (const { key } of found)
+      if (!entries.has(idAt(key, 1))) yield `passwords of entry ${idAt(key, 1)}, which does not exist`;
   }
 }
 
@@ -67,14 +69,16 @@ async function* treeFaults(rows: RowReader, entries: Map<number, number>): Async
   for await (const found of rangeOf(rows, "t")) {
     for (const { key, value } of found) {
       const id = value.readUIntBE(0, 6);
-      if (entries.get(id) !== idAt(key, 1)) yield `the tree names entry ${id} below entry ${idAt(key, 1)}, where it is not`;
+      if (entries.get(id) !== idAt(key, 1))
+        yield `the tree names entry ${id} below entry ${idAt(key, 1)}, where it is not`;
     }
   }
   for await (const found of rangeOf(rows, "c")) {
     for (const { key } of found) {
       const id = idAt(key, 1);
       const counted = childCounts.get(id) ?? 0;
-      if (readCount(rows, key) !== counted) yield `entry ${id} has ${counted} children, but the count says ${readCount(rows, key)}`;
+      if (readCount(rows, key) !== counted)
+        yield `entry ${id} has ${counted} children, but the count says ${readCount(rows, key)}`;
       childCounts.delete(id);
     }
   }
@@ -115,7 +119,12 @@ async function* postingFaults(
   for (const id of expected.keys()) yield `the ${what} of entry ${id} are not listed`;
 }
 
-async function* listFaults(rows: RowReader, head: Key, wanted: readonly number[], what: string): AsyncGenerator<string> {
+async function* listFaults(
+  rows: RowReader,
+  head: Key,
+  wanted: readonly number[],
+  what: string,
+): AsyncGenerator<string> {
   const listed = (await loadPostings(rows, head))!;
   const { count } = readPostings(rows, head);
   if (count !== listed.length) yield `the list of ${what} holds ${listed.length}, but its count says ${count}`;
@@ -126,7 +135,11 @@ async function* listFaults(rows: RowReader, head: Key, wanted: readonly number[]
   }
 }
 
-async function* danglingFaults(rows: RowReader, store: LevelStore, entries: Map<number, number>): AsyncGenerator<string> {
+async function* danglingFaults(
+  rows: RowReader,
+  store: LevelStore,
+  entries: Map<number, number>,
+): AsyncGenerator<string> {
   const counts = new Map<number, number>();
   let total = 0;
   const reading = store.read();
@@ -141,7 +154,8 @@ async function* danglingFaults(rows: RowReader, store: LevelStore, entries: Map<
       }
     }
     for (const [group, count] of counts) {
-      if (reading.danglingCount(group) !== count) yield `entry ${group} names ${count} missing members, but the count says ${reading.danglingCount(group)}`;
+      if (reading.danglingCount(group) !== count)
+        yield `entry ${group} names ${count} missing members, but the count says ${reading.danglingCount(group)}`;
     }
     let named = 0;
     for await (const found of rangeOf(rows, "U")) named += found.length;

@@ -5,12 +5,13 @@ import type { Dn } from "../model/dn.js";
 import { fail, LdapError } from "../model/failure.js";
 import type { Limits } from "../model/limits.js";
 import type { Schema } from "../model/schema.js";
+import type { ChangeRecord, Commit, Guard } from "./change.js";
 import { Indexes, numberedTypes } from "./indexes.js";
 import { afterPrefix, idAt, keys } from "./keys.js";
 import { Overlay } from "./overlay.js";
 import { type DnCache, Reading, type StoreFrame } from "./reading.js";
 import { type RowReader, Rows, rangeOf } from "./rows.js";
-import type { ChangeRecord, Commit, Guard, Store } from "./store.js";
+import type { Store } from "./store.js";
 import { Transaction } from "./transaction.js";
 
 /** The format of the whole key space; entry rows carry a version of their own. */
@@ -85,7 +86,10 @@ export class LevelStore implements Store {
       fail("unavailable", `the store at ${path} has format ${format}; this version reads format ${storeFormat}`);
     }
     if (kept !== undefined && kept !== suffix.normal(schema)) {
-      fail("unavailable", `the store at ${path} holds the suffix ${kept}, not ${suffix}; give it a store.path of its own`);
+      fail(
+        "unavailable",
+        `the store at ${path} holds the suffix ${kept}, not ${suffix}; give it a store.path of its own`,
+      );
     }
     // A load that was cut off is visible to nobody: it began with an empty store and ends with one.
     if (loading) await rows.clear();
@@ -124,7 +128,10 @@ export class LevelStore implements Store {
 
   read(): Reading {
     const snapshot = this.rows.snapshot();
-    return new Reading(snapshot, this.frame, snapshot.revision, { release: () => snapshot.release(), shareNames: true });
+    return new Reading(snapshot, this.frame, snapshot.revision, {
+      release: () => snapshot.release(),
+      shareNames: true,
+    });
   }
 
   update<T>(work: (transaction: Transaction) => T | Promise<T>): Promise<T> {
@@ -227,9 +234,13 @@ export class LevelStore implements Store {
 
   #refusal(): LdapError {
     const reason = this.#failure instanceof Error ? rootCause(this.#failure) : String(this.#failure);
-    return new LdapError("unavailable", `the store takes no writes since one failed (${reason}); nothing acknowledged is lost`, {
-      cause: this.#failure,
-    });
+    return new LdapError(
+      "unavailable",
+      `the store takes no writes since one failed (${reason}); nothing acknowledged is lost`,
+      {
+        cause: this.#failure,
+      },
+    );
   }
 
   async #forgetChanges(upTo: number): Promise<void> {
@@ -311,7 +322,8 @@ async function numberTypes(rows: Rows, schema: Schema, changes: Map<string, Buff
 async function lastRevision(rows: Rows): Promise<number> {
   const snapshot = rows.snapshot();
   try {
-    for await (const [last] of snapshot.range("l", "m", { reverse: true, limit: 1 })) if (last) return idAt(last.key, 1);
+    for await (const [last] of snapshot.range("l", "m", { reverse: true, limit: 1 }))
+      if (last) return idAt(last.key, 1);
     return 0;
   } finally {
     snapshot.release();

@@ -5,8 +5,8 @@ import { LdapError } from "../model/failure.js";
 import type { CompiledFilter, EqualityNode, OrderingNode, PresentNode, SubstringsNode } from "../model/filter-match.js";
 import type { AttributeType } from "../model/schema.js";
 import { gramLength, gramsOf, valueEnd, valueStart } from "./indexes.js";
-import { keyBound, keys, afterPrefix, type Key } from "./keys.js";
-import { loadPostings, type Postings, pushRun, sortedUnique, readPostings } from "./postings.js";
+import { afterPrefix, type Key, keyBound, keys } from "./keys.js";
+import { loadPostings, type Postings, pushRun, readPostings, sortedUnique } from "./postings.js";
 import type { Reading } from "./reading.js";
 import { rangeOf } from "./rows.js";
 
@@ -105,7 +105,8 @@ function planEquality(node: EqualityNode, reading: Reading): Plan | undefined {
     }
     const number = reading.frame.indexes.numberOf(type);
     if (number === undefined || type.equality !== node.rule) return undefined;
-    for (const value of node.values) plans.push(fromPostings(reading, keys.equality(number, value), `${type.name} equality`));
+    for (const value of node.values)
+      plans.push(fromPostings(reading, keys.equality(number, value), `${type.name} equality`));
   }
   return plans.length === 0 ? nothing : unionOf(plans);
 }
@@ -221,7 +222,12 @@ function planSubstrings(node: SubstringsNode, reading: Reading): Plan | undefine
 }
 
 /** Entries that hold every gram. Grams that too many hold are passed over: they would not narrow. */
-async function withGrams(reading: Reading, number: number, grams: Set<string>, most: number): Promise<number[] | undefined> {
+async function withGrams(
+  reading: Reading,
+  number: number,
+  grams: Set<string>,
+  most: number,
+): Promise<number[] | undefined> {
   let common: number[] | undefined;
   for (const gram of grams) {
     const ids = await loadGram(reading, keys.grams(number, gram), most);

@@ -4,7 +4,7 @@
 // Head row: kind (0 whole, 1 with runs), count as varint, then the ids of the tail. The tail takes new ids until it is
 // full; then it becomes a run of its own. Run row: its first id is in its key, the others in its value.
 // Ids are ascending, each as the varint of its distance to the one before.
-import { type Key, idAt, keys } from "./keys.js";
+import { idAt, type Key, keys } from "./keys.js";
 import { type RowReader, rangeOf } from "./rows.js";
 
 /** Rows that may also be changed: a transaction's. */
@@ -163,7 +163,14 @@ function encodeIds(ids: readonly number[], start: number, before: number, end = 
   return Buffer.from(bytes.subarray(0, writeIds(bytes, 0, ids, start, before, end)));
 }
 
-function writeIds(bytes: Buffer, at: number, ids: readonly number[], start: number, before: number, end: number): number {
+function writeIds(
+  bytes: Buffer,
+  at: number,
+  ids: readonly number[],
+  start: number,
+  before: number,
+  end: number,
+): number {
   let next = at;
   let previous = before;
   for (let n = start; n < end; n++) {

@@ -37,7 +37,12 @@ export class Reading {
   readonly #release: (() => void) | undefined;
   readonly #shareNames: boolean;
 
-  constructor(rows: RowReader, frame: StoreFrame, revision: number, options: { release?: () => void; shareNames: boolean }) {
+  constructor(
+    rows: RowReader,
+    frame: StoreFrame,
+    revision: number,
+    options: { release?: () => void; shareNames: boolean },
+  ) {
     this.rows = rows;
     this.frame = frame;
     this.revision = revision;
@@ -106,7 +111,8 @@ export class Reading {
 
   /** Ids of the children, in the order of their names. */
   async *children(id: number): AsyncGenerator<number[], void, void> {
-    for await (const rows of rangeOf(this.rows, keys.children(id))) yield rows.map(({ value }) => value.readUIntBE(0, 6));
+    for await (const rows of rangeOf(this.rows, keys.children(id)))
+      yield rows.map(({ value }) => value.readUIntBE(0, 6));
   }
 
   /** How many entries there are in all. */
@@ -120,18 +126,14 @@ export class Reading {
     if (known !== undefined) return known;
     const entry = this.entry(id);
     if (!entry) throw new Error(`entry ${id} has no row`);
-    return this.dnOf(entry);
+    const dn = this.dnOf(entry);
+    if (this.#shareNames) this.frame.dns.set(id, this.revision, dn);
+    return dn;
   }
 
   /** The same where the entry is at hand. */
   dnOf(entry: StoredEntry): string {
-    const { parent } = entry;
-    if (!this.#shareNames) return parent === noParent ? entry.rdn : `${entry.rdn},${this.dn(parent)}`;
-    const known = this.frame.dns.get(entry.id, this.revision);
-    if (known !== undefined) return known;
-    const dn = parent === noParent ? entry.rdn : `${entry.rdn},${this.dn(parent)}`;
-    this.frame.dns.set(entry.id, this.revision, dn);
-    return dn;
+    return entry.parent === noParent ? entry.rdn : `${entry.rdn},${this.dn(entry.parent)}`;
   }
 
   /** Whether an entry stands strictly below another. */
@@ -194,10 +196,16 @@ export class Reading {
     const count = keys.danglingsOf(group);
     for await (const rows of rangeOf(this.rows, count)) {
       for (const { key, value } of rows) {
-        if (key !== count) found.push({ kind: key[count.length] === "U" ? "uid" : "dn", written: value.toString("utf8") });
+        if (key !== count)
+          found.push({ kind: key[count.length] === "U" ? "uid" : "dn", written: value.toString("utf8") });
       }
     }
     return found;
+  }
+
+  /** Whether a group holds this name though nothing has it. */
+  hasDangling(group: number, name: string): boolean {
+    return this.rows.get(keys.dangling(group, name)) !== undefined;
   }
 
   /** The groups in which this name stands though nothing has it. */

@@ -153,11 +153,17 @@ export class Rows {
     if (cached !== undefined && cached.since <= reader.revision) return cached.value;
     const value = this.#database.getSync(Buffer.from(key, "latin1"), { snapshot });
     // Only the newest reader knows that what it read still holds.
-    if (reader.isNewest) this.#cache.set(key, value === undefined ? absentSince(reader.revision) : { value, since: reader.revision });
+    if (reader.isNewest)
+      this.#cache.set(key, value === undefined ? absentSince(reader.revision) : { value, since: reader.revision });
     return value;
   }
 
-  async *range(from: Key, to: Key, snapshot: DatabaseSnapshot, options: RangeOptions = {}): AsyncGenerator<Row[], void, void> {
+  async *range(
+    from: Key,
+    to: Key,
+    snapshot: DatabaseSnapshot,
+    options: RangeOptions = {},
+  ): AsyncGenerator<Row[], void, void> {
     const { reverse = false, limit = -1, batch = 500 } = options;
     const iterator = this.#database.iterator({
       gte: Buffer.from(from, "latin1"),
@@ -191,7 +197,8 @@ export class Rows {
     await this.#database.batch(operations, { sync: durable });
     for (const [key, value] of changes) {
       // Rows that nobody asked for lately are not worth a place; those in the cache must not grow stale.
-      if (this.#cache.has(key)) this.#cache.set(key, value === undefined ? absentSince(revision) : { value, since: revision });
+      if (this.#cache.has(key))
+        this.#cache.set(key, value === undefined ? absentSince(revision) : { value, since: revision });
     }
     this.#advance(revision);
   }
@@ -240,7 +247,8 @@ function openFailure(path: string, error: unknown): string {
   if (codes.includes("LEVEL_LOCKED")) {
     return `the store at ${path} is in use by another process (a running server?); stop it first`;
   }
-  const reason = error instanceof Error ? (error.cause instanceof Error ? error.cause.message : error.message) : String(error);
+  const reason =
+    error instanceof Error ? (error.cause instanceof Error ? error.cause.message : error.message) : String(error);
   return `the store at ${path} cannot be opened: ${reason}`;
 }
 

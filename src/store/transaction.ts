@@ -1,9 +1,11 @@
 // One writer's view of the directory with its own changes, and the only place where rows that must agree are written:
 // entry, tree, counts, index terms, memberships both ways, change record. Nothing here is visible before the commit.
 import { randomFillSync } from "node:crypto";
-import { Dn, type Rdn } from "../model/dn.js";
 import { listedValues } from "../model/attribute-list.js";
+import { Dn, type Rdn } from "../model/dn.js";
+import type { EntryKind } from "../model/entry-kind.js";
 import { fail } from "../model/failure.js";
+import type { Change, Guard } from "./change.js";
 import { encodeEntryRow, StoredEntry, uuidText } from "./entry-row.js";
 import type { TermSink } from "./indexes.js";
 import { type Key, keys } from "./keys.js";
@@ -11,13 +13,13 @@ import type { Overlay } from "./overlay.js";
 import { addPosting, readVarint, removeFromRuns, removePosting } from "./postings.js";
 import { type MemberName, memberName, noParent, Reading, type StoreFrame } from "./reading.js";
 import { rangeOf } from "./rows.js";
-import type { Change, Guard } from "./store.js";
 
 /** What the caller decides about an entry; the rest follows from where it stands and when it is written. */
 export interface EntryDraft {
   /** Encoded attribute list, without passwords and memberships. */
   readonly attributes: Buffer;
   readonly structural: string;
+  readonly kind: EntryKind;
   readonly created: number;
   readonly modified: number;
   readonly creator: string;
@@ -137,11 +139,10 @@ export class Transaction extends Reading {
     const groups = await this.allGroups(entry.id);
     for (const group of groups) await this.#unlink(group, entry.id);
     for (const member of await this.allMembers(entry.id)) await this.#unlink(entry.id, member);
-    for (const { kind, written } of await this.danglings(entry.id)) {
-      this.#forgetDangling(entry.id, this.danglingName(memberName(kind, written)));
-    }
+    await this.removeDanglings(entry.id);
     await this.#reindex(this.#terms(entry), { heads: new Set(), grams: new Set() }, entry.id);
-    const rdn = entry.parent === noParent ? this.frame.suffix.normal(this.schema) : Dn.parse(entry.rdn).rdn!.normal(this.schema);
+    const rdn =
+      entry.parent === noParent ? this.frame.suffix.normal(this.schema) : Dn.parse(entry.rdn).rdn!.normal(this.schema);
     this.#overlay.delete(keys.child(entry.parent, rdn));
     this.#overlay.delete(keys.entry(entry.id));
     this.#overlay.delete(keys.secrets(entry.id));
@@ -184,6 +185,14 @@ export class Transaction extends Reading {
     if (this.isMember(group, member)) await this.#unlink(group, member);
   }
 
+  /** Drops the member values that name nothing. */
+  async removeDanglings(group: number): Promise<void> {
+    if (this.danglingCount(group) === 0) return;
+    for (const { kind, written } of await this.danglings(group)) {
+      this.#forgetDangling(group, this.danglingName(memberName(kind, written)));
+    }
+  }
+
   /** Member values that named nothing become memberships where this entry now has that name. Returns the groups. */
   async adoptDanglings(entry: StoredEntry): Promise<number[]> {
     if (this.danglingTotal === 0) return [];
@@ -200,7 +209,8 @@ export class Transaction extends Reading {
     const found: { group: number; name: MemberName }[] = [];
     for await (const rows of rangeOf(this.rows, "u")) {
       for (const { key, value } of rows) {
-        if (key.length > 7) found.push({ group: groupOf(key), name: memberName(key[7] === "U" ? "uid" : "dn", value.toString()) });
+        if (key.length > 7)
+          found.push({ group: groupOf(key), name: memberName(key[7] === "U" ? "uid" : "dn", value.toString()) });
       }
     }
     for (const { name } of found) {

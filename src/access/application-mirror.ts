@@ -1,0 +1,121 @@
+// ou=applications,SUFFIX: the registered applications as entries to look at. They stand in no row, cannot be written,
+// and hold nothing secret. An administrator sees all of them, an application its own.
+import { encodeAttributeList } from "../model/attribute-list.js";
+import type { Dn } from "../model/dn.js";
+import type { Scope } from "../model/message.js";
+import type { Schema } from "../model/schema.js";
+import { encodeEntryRow, StoredEntry } from "../store/entry-row.js";
+import type { Application, ApplicationRegistry } from "./application.js";
+import type { Permissions } from "./permissions.js";
+
+/** Ids above all that a store gives out, so that these entries come last and a page walk's position stays one number. */
+const firstMirrorId = 2 ** 47;
+
+export interface MirrorEntry {
+  readonly stored: StoredEntry;
+  readonly dn: Dn;
+  /** Undefined: the entry that holds the others. */
+  readonly application: Application | undefined;
+}
+
+export class ApplicationMirror {
+  readonly #registry: ApplicationRegistry;
+  readonly #schema: Schema;
+  readonly #since: number;
+  #of: readonly Application[] | undefined;
+  #entries: readonly MirrorEntry[] = [];
+
+  /** `since`: what the entries say of when they were made, in milliseconds. */
+  constructor(registry: ApplicationRegistry, schema: Schema, since: number) {
+    this.#registry = registry;
+    this.#schema = schema;
+    this.#since = since;
+  }
+
+  get base(): Dn {
+    return this.#registry.base;
+  }
+
+  /** Whether a name belongs to the mirror, whether or not something has it. */
+  holds(dn: Dn): boolean {
+    return dn.equals(this.base, this.#schema) || dn.isBelow(this.base, this.#schema);
+  }
+
+  find(dn: Dn, permissions: Permissions): MirrorEntry | undefined {
+    return this.#visible(permissions).find((entry) => entry.dn.equals(dn, this.#schema));
+  }
+
+  /** The entries in the scope of a search, with ids above `after`. */
+  inScope(base: Dn, scope: Scope, after: number, permissions: Permissions): MirrorEntry[] {
+    return this.#visible(permissions).filter(({ dn, stored }) => stored.id > after && this.#isInScope(dn, base, scope));
+  }
+
+  #isInScope(dn: Dn, base: Dn, scope: Scope): boolean {
+    if (dn.equals(base, this.#schema)) return scope === "base" || scope === "sub";
+    if (scope === "base" || !dn.isBelow(base, this.#schema)) return false;
+    return scope !== "one" || dn.depth === base.depth + 1;
+  }
+
+  #visible({ subject, isAdmin }: Permissions): readonly MirrorEntry[] {
+    if (subject.kind !== "application") return [];
+    const entries = this.#current();
+    return isAdmin
+      ? entries
+      : entries.filter(({ application }) => !application || application.name === subject.application.name);
+  }
+
+  #current(): readonly MirrorEntry[] {
+    const { all } = this.#registry;
+    if (this.#of === all) return this.#entries;
+    this.#of = all;
+    this.#entries = [
+      this.#entry(0, this.base, undefined, { objectClass: ["top", "organizationalUnit"], ou: ["applications"] }),
+      ...all.map((application, n) =>
+        this.#entry(n + 1, application.dn, application, {
+          objectClass: ["top", "applicationProcess"],
+          cn: [application.name],
+          ...(application.settings.description === undefined
+            ? {}
+            : { description: [application.settings.description] }),
+        }),
+      ),
+    ];
+    return this.#entries;
+  }
+
+  #entry(
+    n: number,
+    dn: Dn,
+    application: Application | undefined,
+    attributes: Readonly<Record<string, readonly string[]>>,
+  ): MirrorEntry {
+    const list = Object.entries(attributes).map(([name, values]) => ({
+      description: this.#schema.describe(name)!,
+      values: values.map((value) => Buffer.from(value)),
+    }));
+    const uuid = Buffer.alloc(16);
+    uuid.writeUIntBE(firstMirrorId + n, 10, 6);
+    const facts = {
+      parent: application ? firstMirrorId : 0,
+      revision: 0,
+      uuid,
+      created: this.#since,
+      modified: this.#since,
+      creator: "",
+      modifier: "",
+      rdn: dn.rdn!.toString(),
+      structural: attributes["objectClass"]!.at(-1)!,
+      kind: "other",
+    } as const;
+    return {
+      stored: new StoredEntry(firstMirrorId + n, encodeEntryRow(facts, encodeAttributeList(list))),
+      dn,
+      application,
+    };
+  }
+}
+
+/** Whether an id belongs to the mirror. */
+export function isMirrorId(id: number): boolean {
+  return id >= firstMirrorId;
+}

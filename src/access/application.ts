@@ -1,0 +1,62 @@
+// The registered applications: by name, and by the addresses they may call from. The registry holds one immutable list
+// at a time; replacing it is one assignment, and a request under way keeps what it began with.
+import { type Dn, makeRdn } from "../model/dn.js";
+import type { Schema } from "../model/schema.js";
+import type { ApplicationSettings } from "../settings/application-settings.js";
+
+export interface Application {
+  readonly settings: ApplicationSettings;
+  readonly name: string;
+  /** What it binds as: cn=NAME,ou=applications,SUFFIX. */
+  readonly dn: Dn;
+}
+
+/** Where the applications stand in the tree. */
+export function applicationsDn(suffix: Dn): Dn {
+  return suffix.child(makeRdn([{ type: "ou", value: Buffer.from("applications") }]));
+}
+
+export class ApplicationRegistry {
+  readonly base: Dn;
+  readonly #schema: Schema;
+  #applications: readonly Application[] = [];
+  #byDn: ReadonlyMap<string, Application> = new Map();
+
+  constructor(suffix: Dn, schema: Schema, settings: readonly ApplicationSettings[]) {
+    this.#schema = schema;
+    this.base = applicationsDn(suffix);
+    this.replace(settings);
+  }
+
+  /** Puts another list of applications in force. */
+  replace(settings: readonly ApplicationSettings[]): void {
+    const applications = settings.map((one) => ({
+      settings: one,
+      name: one.name,
+      dn: this.base.child(makeRdn([{ type: "cn", value: Buffer.from(one.name) }])),
+    }));
+    this.#applications = Object.freeze(applications);
+    this.#byDn = new Map(applications.map((application) => [application.dn.normal(this.#schema), application]));
+  }
+
+  get all(): readonly Application[] {
+    return this.#applications;
+  }
+
+  /** The application that this DN names, enabled or not. */
+  named(dn: Dn): Application | undefined {
+    return this.#byDn.get(dn.normal(this.#schema));
+  }
+
+  /** Whether the DN stands where applications stand, registered or not. */
+  isApplicationDn(dn: Dn): boolean {
+    return dn.isBelow(this.base, this.#schema);
+  }
+
+  /** The enabled applications that may call from this address. */
+  candidates(address: string): readonly Application[] {
+    return this.#applications.filter(
+      ({ settings }) => settings.enabled && settings.addresses.some((range) => range.contains(address)),
+    );
+  }
+}

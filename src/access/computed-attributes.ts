@@ -1,0 +1,83 @@
+// Attributes that no row holds: they follow from where an entry stands, when it was written, and whom it holds. One
+// table; each entry says what the values are for somebody who sees what `sight` lets through.
+import type { AttributeType, Schema } from "../model/schema.js";
+import { type StoredEntry, uuidText } from "../store/entry-row.js";
+import { timestampText } from "../store/indexes.js";
+
+export const subschemaDn = "cn=Subschema";
+
+/** What the computations ask of an entry. */
+export interface ComputedSource {
+  readonly stored: StoredEntry;
+  readonly dnText: string;
+  /** Undefined where the number would tell of entries that do not exist for this session. */
+  readonly childCount: number | undefined;
+  /** DNs of the groups it is in, and of its members, as far as they are visible. */
+  groupNames(): readonly string[];
+  memberNames(): readonly string[];
+  memberUids(): readonly Buffer[];
+}
+
+type Compute = (entry: ComputedSource) => readonly (string | Buffer)[];
+
+const computations: Readonly<Record<string, Compute>> = {
+  entryUUID: ({ stored }) => [uuidText(stored.uuid)],
+  entryDN: (entry) => [entry.dnText],
+  distinguishedName: (entry) => [entry.dnText],
+  createTimestamp: ({ stored }) => [timestampText(stored.created)],
+  modifyTimestamp: ({ stored }) => [timestampText(stored.modified)],
+  creatorsName: ({ stored }) => (stored.creator === "" ? [] : [stored.creator]),
+  modifiersName: ({ stored }) => (stored.modifier === "" ? [] : [stored.modifier]),
+  structuralObjectClass: ({ stored }) => [stored.structural],
+  subschemaSubentry: () => [subschemaDn],
+  hasSubordinates: (entry) => (entry.childCount === undefined ? [] : [entry.childCount > 0 ? "TRUE" : "FALSE"]),
+  numSubordinates: (entry) => (entry.childCount === undefined ? [] : [String(entry.childCount)]),
+  memberOf: (entry) => entry.groupNames(),
+  member: (entry) => entry.memberNames(),
+  uniqueMember: (entry) => entry.memberNames(),
+  memberUid: (entry) => entry.memberUids(),
+};
+
+/** The spellings of a membership, each with the class of group that shows it among all user attributes. */
+export const memberSpellings: Readonly<Record<string, string>> = {
+  member: "groupOfNames",
+  uniqueMember: "groupOfUniqueNames",
+  memberUid: "posixGroup",
+};
+
+/** The operational attributes that `+` brings (RFC 3673). */
+export const computedOperational = [
+  "entryUUID",
+  "entryDN",
+  "createTimestamp",
+  "modifyTimestamp",
+  "creatorsName",
+  "modifiersName",
+  "structuralObjectClass",
+  "subschemaSubentry",
+  "hasSubordinates",
+  "numSubordinates",
+  "distinguishedName",
+] as const;
+
+/** The attribute types that are computed, under one schema. */
+export class ComputedAttributes {
+  readonly #table = new Map<AttributeType, Compute>();
+
+  constructor(schema: Schema) {
+    for (const [name, compute] of Object.entries(computations)) {
+      const type = schema.attributeType(name);
+      if (type) this.#table.set(type, compute);
+    }
+  }
+
+  has(type: AttributeType): boolean {
+    return this.#table.has(type);
+  }
+
+  /** The values; none for a type that is not computed. */
+  values(type: AttributeType, entry: ComputedSource): readonly Buffer[] {
+    const values = this.#table.get(type)?.(entry) ?? [];
+    return values.map((value) => (typeof value === "string" ? Buffer.from(value) : value));
+  }
+}

@@ -1,0 +1,115 @@
+// What one session may do, and what exists for it. Permissions are handed out after a bind and held by a view; nothing
+// else asks whether something is allowed.
+import type { EntryKind } from "../model/entry-kind.js";
+import { fail } from "../model/failure.js";
+import { type CompiledFilter, compileFilter, type FilterScope } from "../model/filter-match.js";
+import type { AttributeType, Schema } from "../model/schema.js";
+import type { Right, Rights } from "../settings/application-settings.js";
+import type { Application } from "./application.js";
+import type { ComputedAttributes } from "./computed-attributes.js";
+
+/** Never shown and never matched, whoever asks: to know a password is to have it. */
+const secretAttributes: readonly string[] = ["userPassword"];
+
+/** Who a session acts as. */
+export type Subject =
+  | { readonly kind: "anonymous" }
+  | { readonly kind: "application"; readonly application: Application }
+  | {
+      readonly kind: "user";
+      readonly id: number;
+      readonly dn: string;
+      /** Those through which this user came in: the bound one, or every candidate that lets this user log in. */
+      readonly applications: readonly Application[];
+    };
+
+export const anonymous: Subject = Object.freeze({ kind: "anonymous" });
+
+/** The authorization identity's DN (RFC 4513 3), empty for anonymous. */
+export function subjectDn(subject: Subject): string {
+  if (subject.kind === "anonymous") return "";
+  return subject.kind === "user" ? subject.dn : subject.application.dn.toString();
+}
+
+const kindNames: Readonly<Record<EntryKind, string>> = { user: "users", group: "groups", other: "other entries" };
+
+const noRights: Rights = { users: new Set(), groups: new Set(), other: new Set(), admin: false };
+
+export class Permissions {
+  readonly subject: Subject;
+  /** DN of the subject, as creatorsName and modifiersName show it. */
+  readonly dn: string;
+  /** How filters are compiled for this session. */
+  readonly scope: FilterScope;
+  readonly hidden: ReadonlySet<AttributeType>;
+  readonly #rights: Rights;
+  /** The users that exist for the application, whatever rights it has on them; undefined: all. */
+  readonly usersSeen: CompiledFilter | undefined;
+  readonly #groupsSeen: CompiledFilter | undefined;
+
+  constructor(subject: Subject, schema: Schema, computed: ComputedAttributes) {
+    this.subject = subject;
+    this.dn = subjectDn(subject);
+    const view = subject.kind === "application" ? subject.application.settings.view : undefined;
+    this.#rights = subject.kind === "application" ? subject.application.settings.rights : noRights;
+    const hidden = new Set<AttributeType>();
+    const hiddenByUsersApplications =
+      subject.kind === "user"
+        ? subject.applications.flatMap(({ settings }) => settings.view?.hideAttributes ?? [])
+        : [];
+    for (const name of [...secretAttributes, ...(view?.hideAttributes ?? []), ...hiddenByUsersApplications]) {
+      for (const type of schema.attributeType(name)?.family ?? []) hidden.add(type);
+    }
+    this.hidden = hidden;
+    this.scope = {
+      schema,
+      isComputed: (type) => computed.has(type),
+      isReadable: (type) => !hidden.has(type),
+    };
+    // A view is defined by whoever configured the server, so it may look at what it hides.
+    const whole: FilterScope = { ...this.scope, isReadable: (type) => !secretAttributes.includes(type.name) };
+    this.usersSeen = view?.users && compileFilter(view.users, whole);
+    this.#groupsSeen = view?.groups && compileFilter(view.groups, whole);
+  }
+
+  get isAdmin(): boolean {
+    return this.#rights.admin;
+  }
+
+  /** Whether every entry exists for this session, so that nothing has to be asked entry by entry. */
+  get seesEverything(): boolean {
+    const { users, groups, other } = this.#rights;
+    return users.has("read") && groups.has("read") && other.has("read") && !this.usersSeen && !this.#groupsSeen;
+  }
+
+  /** Which entries of a kind exist: all, none, or those that match. */
+  seen(kind: EntryKind): true | false | CompiledFilter {
+    if (!this.may("read", kind)) return false;
+    const filter = kind === "user" ? this.usersSeen : kind === "group" ? this.#groupsSeen : undefined;
+    return filter ?? true;
+  }
+
+  may(right: Right, kind: EntryKind): boolean {
+    const rights = this.#rights;
+    return (kind === "user" ? rights.users : kind === "group" ? rights.groups : rights.other).has(right);
+  }
+
+  /** Fails with insufficientAccessRights and a sentence that names the missing right. */
+  require(right: Right, kind: EntryKind): void {
+    if (!this.may(right, kind))
+      fail("insufficientAccessRights", `${this.#who()} lacks the right to ${right} ${kindNames[kind]}`);
+  }
+
+  /** Fails unless this session may ask about entries at all. */
+  requireSession(): void {
+    if (this.subject.kind === "anonymous") {
+      fail("insufficientAccessRights", "bind first: anonymously only the root DSE and the subschema can be read");
+    }
+  }
+
+  #who(): string {
+    const { subject } = this;
+    if (subject.kind === "application") return `application ${subject.application.name}`;
+    return subject.kind === "user" ? "a user" : "an anonymous client";
+  }
+}

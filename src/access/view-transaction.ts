@@ -1,0 +1,216 @@
+// What one session may change, while it changes it: rights are asked before, names of hidden entries are as if absent,
+// and every write leaves its record.
+import type { Attribute } from "../model/attribute.js";
+import type { Clock } from "../model/clock.js";
+import type { Dn, Rdn } from "../model/dn.js";
+import type { EntryKind } from "../model/entry-kind.js";
+import { fail } from "../model/failure.js";
+import type { Schema } from "../model/schema.js";
+import type { Change } from "../store/change.js";
+import { type StoredEntry, uuidText } from "../store/entry-row.js";
+import type { MemberName } from "../store/reading.js";
+import type { EntryDraft, Transaction } from "../store/transaction.js";
+import type { ApplicationMirror } from "./application-mirror.js";
+import { decodeAttributes, type EntryContent } from "./entry-content.js";
+import type { Permissions } from "./permissions.js";
+import type { Sight } from "./sight.js";
+import { VisibleEntry } from "./visible-entry.js";
+
+export class ViewTransaction {
+  readonly permissions: Permissions;
+  readonly #transaction: Transaction;
+  readonly #sight: Sight;
+  readonly #mirror: ApplicationMirror;
+  readonly #clock: Clock;
+
+  constructor(transaction: Transaction, sight: Sight, mirror: ApplicationMirror, clock: Clock) {
+    this.permissions = sight.permissions;
+    this.#transaction = transaction;
+    this.#sight = sight;
+    this.#mirror = mirror;
+    this.#clock = clock;
+  }
+
+  get schema(): Schema {
+    return this.#transaction.schema;
+  }
+
+  /** The entry to be changed. Fails with noSuchObject, and for a mirrored entry with unwillingToPerform. */
+  require(dn: Dn): VisibleEntry {
+    this.permissions.requireSession();
+    this.#refuseMirrored(dn);
+    const entry = this.#find(dn);
+    if (entry) return entry;
+    let matchedDn = "";
+    for (let above = dn.parent; above && matchedDn === ""; above = above.parent) {
+      matchedDn = this.#find(above)?.dnText ?? "";
+    }
+    return fail("noSuchObject", `there is no entry ${dn}`, { matchedDn });
+  }
+
+  #find(dn: Dn): VisibleEntry | undefined {
+    const stored = this.#transaction.find(dn);
+    return stored && this.#sight.sees(stored) ? new VisibleEntry(stored, this.#sight) : undefined;
+  }
+
+  #refuseMirrored(dn: Dn): void {
+    if (this.#mirror.holds(dn)) {
+      fail("unwillingToPerform", `${this.#mirror.base} mirrors applications.yaml: applications are changed there`);
+    }
+  }
+
+  /** The attributes kept in the entry's row, decoded. */
+  attributesOf(entry: VisibleEntry): Attribute[] {
+    return decodeAttributes(entry.stored.attributes, this.schema);
+  }
+
+  passwordsOf(entry: VisibleEntry): Buffer[] {
+    return this.#transaction.passwords(entry.id);
+  }
+
+  /** Adds an entry. Fails with noSuchObject where its parent does not exist. */
+  async add(dn: Dn, content: EntryContent, uuid?: Buffer): Promise<VisibleEntry> {
+    this.permissions.requireSession();
+    this.#refuseMirrored(dn);
+    this.permissions.require("add", content.kind);
+    const stored = await this.#insert(dn, content, uuid);
+    if (content.passwords.length > 0) this.#transaction.setPasswords(stored, content.passwords);
+    for (const member of content.members) this.#transaction.addMember(stored.id, member);
+    for (const group of await this.#transaction.adoptDanglings(stored)) await this.#touch(group);
+    this.#record("add", stored, { dn: dn.toString() });
+    return new VisibleEntry(stored, this.#sight);
+  }
+
+  async #insert(dn: Dn, content: EntryContent, uuid: Buffer | undefined): Promise<StoredEntry> {
+    const { suffix } = this.#transaction.frame;
+    if (dn.equals(suffix, this.schema)) return this.#transaction.addSuffix(this.#draft(content), uuid);
+    if (!dn.parent || !dn.isBelow(suffix, this.schema)) {
+      return fail("noSuchObject", `${dn} is not below ${suffix}, which is all that is kept here`);
+    }
+    const parent = this.require(dn.parent);
+    return this.#transaction.add(parent.stored, dn.rdn!, this.#draft(content), uuid);
+  }
+
+  /** Writes an entry anew with other content; `changed` are the descriptions for the record. */
+  async replace(entry: VisibleEntry, content: EntryContent, changed: readonly string[]): Promise<VisibleEntry> {
+    this.#requireModify(entry, content.kind);
+    const stored = await this.#transaction.replace(entry.stored, this.#draft(content, entry.stored));
+    for (const group of await this.#transaction.adoptDanglings(stored))
+      if (group !== stored.id) await this.#touch(group);
+    this.#record("modify", stored, { dn: entry.dnText, attributes: changed });
+    return new VisibleEntry(stored, this.#sight);
+  }
+
+  #requireModify(entry: VisibleEntry, kind: EntryKind): void {
+    this.permissions.require("modify", entry.stored.kind);
+    this.permissions.require("modify", kind);
+  }
+
+  /** Sets the stored passwords: hashes. A user may set those of its own entry. */
+  setPasswords(entry: VisibleEntry, hashes: readonly Buffer[]): void {
+    this.requireSetPassword(entry);
+    this.#transaction.setPasswords(entry.stored, hashes);
+  }
+
+  requireSetPassword(entry: VisibleEntry): void {
+    if (!this.isOwn(entry)) this.permissions.require("modify", entry.stored.kind);
+  }
+
+  isOwn(entry: VisibleEntry): boolean {
+    const { subject } = this.permissions;
+    return subject.kind === "user" && subject.id === entry.id;
+  }
+
+  /** Writes the entry's time and modifier anew, for a change that stands outside its row. */
+  async touch(entry: VisibleEntry, changed: readonly string[]): Promise<void> {
+    const stored = await this.#touch(entry.id);
+    if (stored) this.#record("modify", stored, { dn: entry.dnText, attributes: changed });
+  }
+
+  async #touch(id: number): Promise<StoredEntry | undefined> {
+    const before = this.#transaction.entry(id);
+    return before && this.#transaction.replace(before, this.#draft(before, before));
+  }
+
+  /** Renames or moves an entry with all that is below it. */
+  async move(entry: VisibleEntry, rdn: Rdn, newSuperior: Dn | undefined, content: EntryContent): Promise<VisibleEntry> {
+    this.#requireModify(entry, content.kind);
+    const { stored } = entry;
+    const parent = newSuperior ? this.require(newSuperior).stored : this.#transaction.entry(stored.parent);
+    if (!parent) return fail("unwillingToPerform", "the entry of the suffix cannot be renamed");
+    if (parent.id === stored.id || this.#transaction.isBelow(parent, stored.id)) {
+      return fail("unwillingToPerform", "an entry cannot be moved below itself");
+    }
+    const from = entry.dnText;
+    const hasChildren = this.#transaction.childCount(stored.id) > 0;
+    const moved = await this.#transaction.move(stored, parent, rdn, this.#draft(content, stored));
+    const newDn = this.#transaction.dnOf(moved);
+    this.#refuseMirrored(new VisibleEntry(moved, this.#sight).dn);
+    if (hasChildren) await this.#transaction.adoptAllDanglings();
+    else await this.#transaction.adoptDanglings(moved);
+    this.#record("modifyDn", moved, { dn: from, newDn });
+    return new VisibleEntry(moved, this.#sight);
+  }
+
+  /** Deletes an entry without children; the groups it was in know it no more. */
+  async remove(entry: VisibleEntry): Promise<void> {
+    this.permissions.require("remove", entry.stored.kind);
+    if (this.#transaction.childCount(entry.id) > 0) {
+      fail("notAllowedOnNonLeaf", `${entry.dnText} has entries below it; delete them first`);
+    }
+    const { dnText } = entry;
+    for (const group of await this.#transaction.remove(entry.stored)) await this.#touch(group);
+    this.#record("delete", entry.stored, { dn: dnText });
+  }
+
+  // --- memberships
+
+  hasMembers(group: VisibleEntry): boolean {
+    return this.#transaction.members(group.id).count + this.#transaction.danglingCount(group.id) > 0;
+  }
+
+  /** False where it was a member already. What does not exist for this session is taken as it was written. */
+  addMember(group: VisibleEntry, name: MemberName): boolean {
+    const isNew = this.#transaction.addMember(group.id, name);
+    return isNew || !this.#isVisible(name);
+  }
+
+  /** False where it was no member. */
+  async removeMember(group: VisibleEntry, name: MemberName): Promise<boolean> {
+    return this.#transaction.removeMember(group.id, name);
+  }
+
+  /** Ends every membership that exists for this session. */
+  async removeMembers(group: VisibleEntry): Promise<void> {
+    for (const member of await this.#transaction.allMembers(group.id)) {
+      if (this.#sight.seesId(member)) await this.#transaction.removeMemberId(group.id, member);
+    }
+    if (!this.#sight.showsDanglings) return;
+    await this.#transaction.removeDanglings(group.id);
+  }
+
+  #isVisible(name: MemberName): boolean {
+    const member = this.#transaction.resolveMember(name);
+    return member === undefined ? this.#sight.showsDanglings : this.#sight.seesId(member);
+  }
+
+  // --- what stands in every write
+
+  #draft(content: Pick<EntryContent, "attributes" | "structural" | "kind">, before?: StoredEntry): EntryDraft {
+    const now = this.#clock();
+    const { dn } = this.permissions;
+    return {
+      attributes: content.attributes,
+      structural: content.structural,
+      kind: content.kind,
+      created: before?.created ?? now,
+      creator: before?.creator ?? dn,
+      modified: now,
+      modifier: dn,
+    };
+  }
+
+  #record(kind: Change["kind"], entry: StoredEntry, more: Pick<Change, "dn" | "newDn" | "attributes">): void {
+    this.#transaction.record({ kind, actor: this.permissions.dn, id: entry.id, uuid: uuidText(entry.uuid), ...more });
+  }
+}

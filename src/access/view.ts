@@ -1,0 +1,198 @@
+// The view: the directory as one session may see and change it, and the only door to the store. Operations get this.
+import type { Dn } from "../model/dn.js";
+import { fail } from "../model/failure.js";
+import type { Filter } from "../model/filter.js";
+import { type CompiledFilter, compileFilter, matchFilter } from "../model/filter-match.js";
+import type { Scope } from "../model/message.js";
+import type { Schema } from "../model/schema.js";
+import { candidates } from "../store/candidates.js";
+import type { StoredEntry } from "../store/entry-row.js";
+import type { Reading } from "../store/reading.js";
+import type { Directory } from "./directory.js";
+import { groupsAround } from "./nested-groups.js";
+import type { Permissions } from "./permissions.js";
+import { Sight } from "./sight.js";
+import { ViewTransaction } from "./view-transaction.js";
+import { VisibleEntry } from "./visible-entry.js";
+
+/** Entries that match, in an order that is the same for every walk over the same moment. */
+export interface Found {
+  /** All of them, where that needs no waiting. */
+  readonly quick: readonly VisibleEntry[] | undefined;
+  batches(): AsyncGenerator<readonly VisibleEntry[], void, void>;
+}
+
+export class View {
+  readonly permissions: Permissions;
+  readonly #directory: Directory;
+
+  constructor(directory: Directory, permissions: Permissions) {
+    this.#directory = directory;
+    this.permissions = permissions;
+  }
+
+  get schema(): Schema {
+    return this.#directory.store.schema;
+  }
+
+  get suffix(): Dn {
+    return this.#directory.store.suffix;
+  }
+
+  /** The present moment. Release it. */
+  async read(): Promise<ViewReading> {
+    const reading = this.#directory.store.read();
+    const { subject } = this.permissions;
+    try {
+      const ownGroups = subject.kind === "user" ? await groupsAround(reading, subject.id) : noGroups;
+      return new ViewReading(this.#directory, this.permissions, reading, ownGroups);
+    } catch (error) {
+      reading.release();
+      throw error;
+    }
+  }
+
+  /** Changes the directory: all of what `work` does, or nothing. Resolves when it is durable. */
+  update<T>(work: (transaction: ViewTransaction) => T | Promise<T>): Promise<T> {
+    const { store, mirror, computed, clock } = this.#directory;
+    return store.update((transaction) => {
+      const sight = new Sight(transaction, this.permissions, computed, noGroups);
+      return work(new ViewTransaction(transaction, sight, mirror, clock));
+    });
+  }
+}
+
+const noGroups: ReadonlySet<number> = new Set();
+
+export class ViewReading {
+  readonly permissions: Permissions;
+  readonly #directory: Directory;
+  readonly #reading: Reading;
+  readonly #sight: Sight;
+
+  constructor(directory: Directory, permissions: Permissions, reading: Reading, ownGroups: ReadonlySet<number>) {
+    this.#directory = directory;
+    this.permissions = permissions;
+    this.#reading = reading;
+    this.#sight = new Sight(reading, permissions, directory.computed, ownGroups);
+  }
+
+  release(): void {
+    this.#reading.release();
+  }
+
+  get schema(): Schema {
+    return this.#reading.schema;
+  }
+
+  get revision(): number {
+    return this.#reading.revision;
+  }
+
+  compile(filter: Filter): CompiledFilter {
+    return compileFilter(filter, this.permissions.scope);
+  }
+
+  /** The entry of this name, where one exists for this session. */
+  find(dn: Dn): VisibleEntry | undefined {
+    const entry = this.#reading.find(dn);
+    if (entry && this.#sight.sees(entry)) return new VisibleEntry(entry, this.#sight);
+    const mirrored = this.#directory.mirror.find(dn, this.permissions);
+    return mirrored && this.#mirrored(mirrored.stored, mirrored.dn);
+  }
+
+  /** Fails with noSuchObject and the name of the nearest entry above that does exist (RFC 4511 4.1.9). */
+  require(dn: Dn): VisibleEntry {
+    this.permissions.requireSession();
+    const found = this.find(dn);
+    if (found) return found;
+    let matchedDn = "";
+    for (let above = dn.parent; above && matchedDn === ""; above = above.parent) {
+      matchedDn = this.find(above)?.dnText ?? "";
+    }
+    return fail("noSuchObject", `there is no entry ${dn}`, { matchedDn });
+  }
+
+  /** Everything in scope that matches. `after`: only what comes behind this id in the order of the walk. */
+  search(base: VisibleEntry, scope: Scope, filter: CompiledFilter, after = 0): Found {
+    const mirrored = this.#directory.mirror
+      .inScope(base.dn, scope, after, this.permissions)
+      .map(({ stored, dn }) => this.#mirrored(stored, dn))
+      .filter((entry) => matchFilter(filter, entry, this.schema) === true);
+    if (base.isMirrored) return ready(mirrored);
+    const found = candidates(this.#reading, base.stored, scope, filter, after);
+    const listsMemberships = asksForListing(filter);
+    if (found.quick && !listsMemberships) return ready([...this.#matching(found.quick, filter), ...mirrored]);
+    return { quick: undefined, batches: () => this.#batches(found.batches(), filter, listsMemberships, mirrored) };
+  }
+
+  async *#batches(
+    batches: AsyncGenerator<readonly StoredEntry[], void, void>,
+    filter: CompiledFilter,
+    listsMemberships: boolean,
+    mirrored: readonly VisibleEntry[],
+  ): AsyncGenerator<readonly VisibleEntry[], void, void> {
+    for await (const batch of batches) {
+      yield listsMemberships ? await this.#matchingListed(batch, filter) : this.#matching(batch, filter);
+    }
+    if (mirrored.length > 0) yield mirrored;
+  }
+
+  #matching(entries: readonly StoredEntry[], filter: CompiledFilter): VisibleEntry[] {
+    const matching: VisibleEntry[] = [];
+    for (const stored of entries) {
+      if (!this.#sight.sees(stored)) continue;
+      const entry = new VisibleEntry(stored, this.#sight);
+      if (matchFilter(filter, entry, this.schema) === true) matching.push(entry);
+    }
+    return matching;
+  }
+
+  async #matchingListed(entries: readonly StoredEntry[], filter: CompiledFilter): Promise<VisibleEntry[]> {
+    const matching: VisibleEntry[] = [];
+    for (const stored of entries) {
+      if (!this.#sight.sees(stored)) continue;
+      const entry = new VisibleEntry(stored, this.#sight);
+      await entry.loadMemberships();
+      if (matchFilter(filter, entry, this.schema) === true) matching.push(entry);
+    }
+    return matching;
+  }
+
+  #mirrored(stored: StoredEntry, dn: Dn): VisibleEntry {
+    return new VisibleEntry(stored, this.#sight, dn.toString());
+  }
+
+  /** The hashes that a password of this entry is verified against: for verification only. */
+  passwordsOf(entry: VisibleEntry): readonly Buffer[] {
+    return entry.isMirrored ? [] : this.#reading.passwords(entry.id);
+  }
+}
+
+function ready(entries: readonly VisibleEntry[]): Found {
+  return {
+    quick: entries,
+    async *batches() {
+      yield entries;
+    },
+  };
+}
+
+/** Whether the filter asks for the list of an entry's memberships, which may be long, rather than for one of them. */
+function asksForListing(filter: CompiledFilter): boolean {
+  switch (filter.kind) {
+    case "and":
+    case "or":
+      return filter.filters.some(asksForListing);
+    case "not":
+      return asksForListing(filter.filter);
+    case "constant":
+      return false;
+    case "equality":
+      return filter.targets.some(({ type, computed }) => computed && type.family.length > 1);
+    case "extensible":
+      return filter.assertion?.targets.some(({ computed }) => computed) ?? false;
+    default:
+      return filter.targets.some(({ computed }) => computed);
+  }
+}

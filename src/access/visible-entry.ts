@@ -1,0 +1,149 @@
+// One entry as one session sees it: what a filter may ask of it and a search may send of it.
+
+import { listedValues } from "../model/attribute-list.js";
+import { Dn } from "../model/dn.js";
+import type { EqualityNode, FilterSubject } from "../model/filter-match.js";
+import type { AttributeType } from "../model/schema.js";
+import type { StoredEntry } from "../store/entry-row.js";
+import type { Postings } from "../store/postings.js";
+import type { Reading } from "../store/reading.js";
+import { type ComputedAttributes, type ComputedSource, memberSpellings } from "./computed-attributes.js";
+
+/** Through whose eyes: the moment and the rules of who sees what (sight.ts). */
+export interface Beholder {
+  readonly reading: Reading;
+  readonly computed: ComputedAttributes;
+  readonly showsDanglings: boolean;
+  sees(entry: StoredEntry): boolean;
+  seesId(id: number): boolean;
+  childCount(entry: StoredEntry): number | undefined;
+  hasComputed(entry: VisibleEntry, type: AttributeType, node: EqualityNode): boolean | undefined;
+}
+
+export class VisibleEntry implements FilterSubject, ComputedSource {
+  readonly stored: StoredEntry;
+  readonly #sight: Beholder;
+  readonly #name: string | undefined;
+  #dn: Dn | undefined;
+  #members: readonly number[] | undefined;
+  #groups: readonly number[] | undefined;
+  #danglings: readonly { kind: "dn" | "uid"; written: string }[] = [];
+
+  /** `name`: the DN, for an entry that stands outside the store's tree. */
+  constructor(stored: StoredEntry, sight: Beholder, name?: string) {
+    this.stored = stored;
+    this.#sight = sight;
+    this.#name = name;
+  }
+
+  get id(): number {
+    return this.stored.id;
+  }
+
+  /** Whether the entry stands for an application and not in the store. */
+  get isMirrored(): boolean {
+    return this.#name !== undefined;
+  }
+
+  get bytes(): Buffer {
+    return this.stored.bytes;
+  }
+
+  get attributesStart(): number {
+    return this.stored.attributesStart;
+  }
+
+  get attributesEnd(): number {
+    return this.stored.attributesEnd;
+  }
+
+  get dnText(): string {
+    return this.#name ?? this.#sight.reading.dnOf(this.stored);
+  }
+
+  get dn(): Dn {
+    this.#dn ??= Dn.parse(this.dnText);
+    return this.#dn;
+  }
+
+  /** How many children; undefined where the number would tell of entries that do not exist for this session. */
+  get childCount(): number | undefined {
+    return this.isMirrored ? undefined : this.#sight.childCount(this.stored);
+  }
+
+  computed(type: AttributeType): readonly Buffer[] {
+    return this.#sight.computed.values(type, this);
+  }
+
+  computedHas(type: AttributeType, node: EqualityNode): boolean | undefined {
+    return this.#sight.hasComputed(this, type, node);
+  }
+
+  /** The stored values of an attribute, whatever its options. */
+  values(name: string): Buffer[] {
+    return listedValues(this.bytes, this.attributesStart, this.attributesEnd, name);
+  }
+
+  /** Whether the attribute belongs to all user attributes of this entry (`*`), for the spellings of a membership. */
+  spells(type: AttributeType): boolean {
+    const groupClass = memberSpellings[type.name];
+    return (
+      groupClass !== undefined &&
+      this.values("objectClass").some((name) => name.toString().toLowerCase() === groupClass.toLowerCase())
+    );
+  }
+
+  /** Brings long lists of memberships to hand; to be awaited before they are asked for. Undefined: nothing to wait for. */
+  loadMemberships(): Promise<void> | undefined {
+    const { reading } = this.#sight;
+    const { id } = this;
+    const isGroup = this.stored.kind === "group";
+    const members = isGroup ? reading.members(id) : undefined;
+    const groups = reading.groups(id);
+    const danglings = isGroup ? reading.danglingCount(id) : 0;
+    if (!members?.large && !groups.large && danglings === 0) {
+      this.#members = members?.tail ?? [];
+      this.#groups = groups.tail;
+      return undefined;
+    }
+    return this.#load(members, groups, danglings);
+  }
+
+  async #load(members: Postings | undefined, groups: Postings, danglings: number): Promise<void> {
+    const { reading, showsDanglings } = this.#sight;
+    this.#members = members?.large ? await reading.allMembers(this.id) : (members?.tail ?? []);
+    this.#groups = groups.large ? await reading.allGroups(this.id) : groups.tail;
+    if (danglings > 0 && showsDanglings) this.#danglings = await reading.danglings(this.id);
+  }
+
+  groupNames(): string[] {
+    return this.#names(this.#groups ?? this.#sight.reading.groups(this.id).tail);
+  }
+
+  memberNames(): string[] {
+    const names = this.#names(this.#memberIds());
+    for (const { kind, written } of this.#danglings) if (kind === "dn") names.push(written);
+    return names;
+  }
+
+  memberUids(): Buffer[] {
+    const uids: Buffer[] = [];
+    for (const id of this.#memberIds()) {
+      const member = this.#sight.reading.entry(id);
+      if (member && this.#sight.sees(member))
+        uids.push(...listedValues(member.bytes, member.attributesStart, member.attributesEnd, "uid").slice(0, 1));
+    }
+    for (const { kind, written } of this.#danglings) if (kind === "uid") uids.push(Buffer.from(written));
+    return uids;
+  }
+
+  #memberIds(): readonly number[] {
+    return this.#members ?? (this.stored.kind === "group" ? this.#sight.reading.members(this.id).tail : []);
+  }
+
+  #names(ids: readonly number[]): string[] {
+    const names: string[] = [];
+    for (const id of ids) if (this.#sight.seesId(id)) names.push(this.#sight.reading.dn(id));
+    return names;
+  }
+}
