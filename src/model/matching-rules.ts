@@ -96,7 +96,7 @@ const uuid: Comparison = {
     if (value.length !== 36 && value.length !== 32) return undefined;
     const text = value.toString("latin1");
     if (!/^[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}$/i.test(text)) return undefined;
-    return Buffer.from(text.replaceAll("-", ""), "hex").toString("latin1");
+    return text.replaceAll("-", "").toLowerCase();
   },
 };
 
