@@ -296,7 +296,7 @@ function resolveAttributeTypes(
   faults: string[],
 ) {
   const families = new Map<AttributeType, AttributeType[]>();
-  const resolved = resolveAll<AttributeTypeDefinition, AttributeType>(
+  return resolveAll<AttributeTypeDefinition, AttributeType>(
     definitions,
     "attribute type",
     faults,
@@ -346,7 +346,6 @@ function resolveAttributeTypes(
       return type;
     },
   );
-  return resolved;
 }
 
 function resolveObjectClasses(
