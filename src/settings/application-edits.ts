@@ -129,7 +129,7 @@ type Plain = { applications: unknown[] };
 
 /** The text after `cut`, if it means what `change` makes of the old meaning; else the document after `rewrite`. */
 function edited(
-  { text, document, list }: OpenText,
+  { document, list }: OpenText,
   change: (list: unknown[]) => void,
   cut: () => string | undefined,
   rewrite: (list: YAMLSeq) => void,
