@@ -70,6 +70,10 @@ export class Permissions {
     const whole: FilterScope = { ...this.scope, isReadable: (type) => !secretAttributes.includes(type.name) };
     this.usersSeen = view?.users && compileFilter(view.users, whole);
     this.#groupsSeen = view?.groups && compileFilter(view.groups, whole);
+    const { users, groups, other } = this.#rights;
+    this.seesEverything =
+      users.has("read") && groups.has("read") && other.has("read") && !this.usersSeen && !this.#groupsSeen;
+    this.hidesStored = [...hidden].some(({ name }) => !secretAttributes.includes(name));
   }
 
   get isAdmin(): boolean {
@@ -77,10 +81,10 @@ export class Permissions {
   }
 
   /** Whether every entry exists for this session, so that nothing has to be asked entry by entry. */
-  get seesEverything(): boolean {
-    const { users, groups, other } = this.#rights;
-    return users.has("read") && groups.has("read") && other.has("read") && !this.usersSeen && !this.#groupsSeen;
-  }
+  readonly seesEverything: boolean;
+
+  /** Whether attributes that stand in entries are hidden, so that no entry can be sent as it is kept. */
+  readonly hidesStored: boolean;
 
   /** Which entries of a kind exist: all, none, or those that match. */
   seen(kind: EntryKind): true | false | CompiledFilter {

@@ -85,6 +85,19 @@ export class Sight implements Beholder {
     }
   }
 
+  /** Whether a computed membership has any value, where counts tell; else undefined. */
+  presentComputed({ stored }: VisibleEntry, type: AttributeType): boolean | undefined {
+    const { reading } = this;
+    if (type.name === "memberOf") {
+      const { count } = reading.groups(stored.id);
+      return count === 0 || this.permissions.seesEverything ? count > 0 : undefined;
+    }
+    if (type.name !== "member" && type.name !== "uniqueMember") return undefined;
+    if (stored.kind !== "group") return false;
+    const count = reading.members(stored.id).count + (this.showsDanglings ? reading.danglingCount(stored.id) : 0);
+    return count === 0 || this.permissions.seesEverything ? count > 0 : undefined;
+  }
+
   #hasMember(entry: VisibleEntry, member: number | undefined, dangling: string): boolean {
     const { reading } = this;
     if (entry.stored.kind !== "group") return false;

@@ -192,6 +192,8 @@ function asksForListing(filter: CompiledFilter): boolean {
       return filter.targets.some(({ type, computed }) => computed && type.family.length > 1);
     case "extensible":
       return filter.assertion?.targets.some(({ computed }) => computed) ?? false;
+    case "present":
+      return filter.targets.some(({ type, computed }) => computed && type.name.startsWith("member"));
     default:
       return filter.targets.some(({ computed }) => computed);
   }

@@ -18,6 +18,7 @@ export interface Beholder {
   seesId(id: number): boolean;
   childCount(entry: StoredEntry): number | undefined;
   hasComputed(entry: VisibleEntry, type: AttributeType, node: EqualityNode): boolean | undefined;
+  presentComputed(entry: VisibleEntry, type: AttributeType): boolean | undefined;
 }
 
 export class VisibleEntry implements FilterSubject, ComputedSource {
@@ -77,6 +78,10 @@ export class VisibleEntry implements FilterSubject, ComputedSource {
 
   computedHas(type: AttributeType, node: EqualityNode): boolean | undefined {
     return this.#sight.hasComputed(this, type, node);
+  }
+
+  computedPresent(type: AttributeType): boolean | undefined {
+    return this.#sight.presentComputed(this, type);
   }
 
   /** The stored values of an attribute, whatever its options. */

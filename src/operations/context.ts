@@ -1,0 +1,49 @@
+// What an operation is given: who asks, the directory as they may see and change it, and how to stop.
+import type { Application, ApplicationRegistry } from "../access/application.js";
+import type { Directory } from "../access/directory.js";
+import type { Subject } from "../access/permissions.js";
+import type { View } from "../access/view.js";
+import type { Authenticator } from "../auth/authenticator.js";
+import type { Clock } from "../model/clock.js";
+import type { Limits } from "../model/limits.js";
+import type { PageWalks } from "./page-walks.js";
+
+/** What all sessions of a server share. */
+export interface Services {
+  readonly directory: Directory;
+  readonly applications: ApplicationRegistry;
+  readonly authenticator: Authenticator;
+  readonly limits: Limits;
+  readonly clock: Clock;
+}
+
+/** The session that asks, as far as operations may know and change it. */
+export interface Caller {
+  /** The peer's address, IPv4-mapped IPv6 as IPv4. */
+  readonly address: string;
+  readonly subject: Subject;
+  /** The application that bound on this connection, kept when a user binds after it. */
+  readonly application: Application | undefined;
+  readonly walks: PageWalks;
+  /** Takes another identity: after a successful bind. */
+  become(subject: Subject): void;
+}
+
+/** What the audit line of the operation will say, beside its outcome. */
+export interface Trail {
+  target?: string;
+  /** The rule of the gate that decided, in a few words. */
+  rule?: string;
+  detail?: string;
+  application?: string;
+  attributes?: readonly string[];
+}
+
+export interface Context {
+  readonly services: Services;
+  readonly caller: Caller;
+  readonly view: View;
+  readonly trail: Trail;
+  /** Aborted when the operation is abandoned or the connection is gone. */
+  readonly signal: AbortSignal;
+}

@@ -1,0 +1,142 @@
+// Paged results (RFC 2696). A cookie carries the position of the walk, signed, so that going on costs one page and
+// nothing else has to be kept. While the connection lives, and within limits, the walk also keeps its snapshot, so that
+// its pages are one moment; where that is gone, the walk goes on with the present.
+import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import type { ViewReading } from "../access/view.js";
+import { BerError, BerReader } from "../ber/reader.js";
+import { BerWriter } from "../ber/writer.js";
+import { fail } from "../model/failure.js";
+import type { Limits } from "../model/limits.js";
+import type { Control, SearchRequest } from "../model/message.js";
+import { pagedResultsOid } from "./controls.js";
+
+/** Of this process: a cookie does not outlive the server that made it. */
+const key = randomBytes(32);
+
+const positionLength = 6 + 6 + 4;
+const fingerprintLength = 12;
+const signatureLength = 16;
+const cookieLength = positionLength + fingerprintLength + signatureLength;
+
+export interface PageRequest {
+  /** Entries wanted; 0 ends the walk. */
+  readonly size: number;
+  readonly cookie: Buffer;
+}
+
+/** Where a walk stands. */
+export interface Position {
+  /** The last entry sent; 0 at the beginning. */
+  readonly after: number;
+  /** Entries sent so far. */
+  readonly sent: number;
+  /** Number of the walk on its connection. */
+  readonly walk: number;
+}
+
+/** The paged results control of a search, if it has one. */
+export function pageRequest(request: SearchRequest): PageRequest | undefined {
+  const control = request.controls.find(({ oid }) => oid === pagedResultsOid);
+  if (!control) return undefined;
+  try {
+    const reader = new BerReader(control.value ?? Buffer.alloc(0));
+    const outer = reader.open(0x30);
+    const size = reader.integer();
+    const cookie = reader.octets();
+    reader.close(outer);
+    if (size < 0) fail("protocolError", "paged results: a page of less than 0 entries");
+    return { size, cookie };
+  } catch (error) {
+    if (!(error instanceof BerError)) throw error;
+    return fail("protocolError", `paged results: ${error.message}`);
+  }
+}
+
+/** The response control: an empty cookie says that there is no more. The size is not known, which is written as 0. */
+export function pageResponse(cookie: Buffer): Control {
+  const writer = new BerWriter(64);
+  writer.open(0x30);
+  writer.integer(0);
+  writer.octets(cookie);
+  writer.close();
+  return { oid: pagedResultsOid, critical: false, value: writer.copy() };
+}
+
+/** What makes two searches the same walk: the same question by the same one. */
+function fingerprint(request: SearchRequest, subject: string): Buffer {
+  const question = [subject, request.base.toString(), request.scope, request.filter, request.attributes, request.typesOnly];
+  const text = JSON.stringify(question, (_, value) => (value?.type === "Buffer" ? Buffer.from(value.data).toString("base64") : value));
+  return createHash("sha256").update(text).digest().subarray(0, fingerprintLength);
+}
+
+function sign(bytes: Buffer): Buffer {
+  return createHmac("sha256", key).update(bytes).digest().subarray(0, signatureLength);
+}
+
+export function encodeCookie(position: Position, request: SearchRequest, subject: string): Buffer {
+  const head = Buffer.allocUnsafe(positionLength);
+  head.writeUIntBE(position.after, 0, 6);
+  head.writeUIntBE(position.sent, 6, 6);
+  head.writeUInt32BE(position.walk, 12);
+  const signed = Buffer.concat([head, fingerprint(request, subject)]);
+  return Buffer.concat([signed, sign(signed)]);
+}
+
+/** Fails with unwillingToPerform (RFC 2696 3) for a cookie that was not made here for this search by this client. */
+export function decodeCookie(cookie: Buffer, request: SearchRequest, subject: string): Position {
+  const signed = cookie.subarray(0, positionLength + fingerprintLength);
+  const isOurs = cookie.length === cookieLength && timingSafeEqual(sign(signed), cookie.subarray(signed.length));
+  if (!isOurs || !fingerprint(request, subject).equals(signed.subarray(positionLength))) {
+    fail("unwillingToPerform", "paged results: this cookie does not belong to this search; begin again without one");
+  }
+  return { after: signed.readUIntBE(0, 6), sent: signed.readUIntBE(6, 6), walk: signed.readUInt32BE(12) };
+}
+
+interface Walk {
+  readonly reading: ViewReading;
+  readonly timer: NodeJS.Timeout;
+}
+
+/** The snapshots of one connection's open walks. */
+export class PageWalks {
+  readonly #limits: Limits;
+  readonly #walks = new Map<number, Walk>();
+  #last = 0;
+
+  constructor(limits: Limits) {
+    this.#limits = limits;
+  }
+
+  /** A number for a new walk. */
+  begin(): number {
+    this.#last = (this.#last + 1) >>> 0;
+    return this.#last;
+  }
+
+  /** Takes the snapshot of a walk out, if it is still kept: the taker releases it or keeps it again. */
+  take(walk: number): ViewReading | undefined {
+    const kept = this.#walks.get(walk);
+    if (!kept) return undefined;
+    clearTimeout(kept.timer);
+    this.#walks.delete(walk);
+    return kept.reading;
+  }
+
+  /** Keeps a snapshot for the next page of a walk. */
+  keep(walk: number, reading: ViewReading): void {
+    const timer = setTimeout(() => this.end(walk), this.#limits.pagedSearchTime);
+    timer.unref();
+    this.#walks.set(walk, { reading, timer });
+    const [oldest] = this.#walks.keys();
+    if (this.#walks.size > this.#limits.pagedSearches && oldest !== undefined) this.end(oldest);
+  }
+
+  end(walk: number): void {
+    this.take(walk)?.release();
+  }
+
+  /** Forgets every walk: when the identity changes or the connection ends. */
+  endAll(): void {
+    for (const walk of [...this.#walks.keys()]) this.end(walk);
+  }
+}
