@@ -29,9 +29,13 @@ export function isPassword(type: AttributeType): boolean {
   return type.name === "userPassword";
 }
 
-/** Checks the outcome of a write and sorts it. Throws what `checkEntry` throws. */
-export function entryContent(attributes: readonly Attribute[], schema: Schema): EntryContent {
-  const { structural, classes } = checkEntry(attributes, schema);
+/** Checks the outcome of a write and sorts it. `changed` and what is thrown: see `checkEntry`. */
+export function entryContent(
+  attributes: readonly Attribute[],
+  schema: Schema,
+  changed?: ReadonlySet<string>,
+): EntryContent {
+  const { structural, classes } = checkEntry(attributes, schema, changed);
   const kept: Attribute[] = [];
   const members: MemberName[] = [];
   const passwords: Buffer[] = [];

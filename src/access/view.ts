@@ -39,6 +39,12 @@ export class View {
     return this.#directory.store.suffix;
   }
 
+  /** Whether the entry is the one that the session's user is. */
+  isOwn(entry: VisibleEntry): boolean {
+    const { subject } = this.permissions;
+    return subject.kind === "user" && subject.id === entry.id;
+  }
+
   /** The present moment. Release it. */
   async read(): Promise<ViewReading> {
     const reading = this.#directory.store.read();

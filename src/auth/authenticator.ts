@@ -47,7 +47,10 @@ export class Authenticator {
     for (const value of values) {
       if (schemeOf(value)) kept.push(Buffer.from(value));
       else if (/^\{[A-Za-z0-9/_-]+\}./.test(value.toString("latin1"))) {
-        fail("constraintViolation", "userPassword: this password scheme is not known here; send clear text or {BCRYPT}, {CRYPT}$2b$, {SSHA}");
+        fail(
+          "constraintViolation",
+          "userPassword: this password scheme is not known here; send clear text or {BCRYPT}, {CRYPT}$2b$, {SSHA}",
+        );
       } else kept.push(Buffer.from(await this.#hasher.hash(new Secret(value))));
     }
     return kept;

@@ -18,6 +18,8 @@ export interface FilterSubject {
   computed(type: AttributeType): readonly Buffer[];
   /** Whether a computed attribute has this value, where that is known without listing all values; else undefined. */
   computedHas(type: AttributeType, asserted: EqualityNode): boolean | undefined;
+  /** Whether a computed attribute has any value, where that is known without listing them; else undefined. */
+  computedPresent(type: AttributeType): boolean | undefined;
   readonly dn: Dn;
 }
 
@@ -134,7 +136,9 @@ function assertionOn(attribute: string, scope: FilterScope): FoundAssertion | un
   return {
     type: description.type,
     options: description.options,
-    targets: description.type.family
+    // A computed attribute is what it is computed to be, whatever the schema derives from its type: `distinguishedName`
+    // is the name of the entry, not every DN in it.
+    targets: (scope.isComputed(description.type) ? [description.type] : description.type.family)
       .filter((type) => scope.isReadable(type))
       .map((type) => ({ type, name: Buffer.from(type.name, "latin1"), computed: scope.isComputed(type) })),
   };
@@ -219,7 +223,7 @@ export function matchFilter(filter: CompiledFilter, subject: FilterSubject, sche
     case "equality":
       return matchEquality(filter, subject, schema);
     case "present":
-      return someValue(filter, subject, () => true);
+      return matchPresent(filter, subject);
     case "greaterOrEqual":
       return someNormal(filter, subject, schema, filter.rule, (value) => value >= filter.value);
     case "lessOrEqual":
@@ -229,6 +233,17 @@ export function matchFilter(filter: CompiledFilter, subject: FilterSubject, sche
     case "extensible":
       return matchExtensible(filter, subject, schema);
   }
+}
+
+function matchPresent(node: PresentNode, subject: FilterSubject): boolean {
+  const known = (type: AttributeType) => (node.options.length > 0 ? undefined : subject.computedPresent(type));
+  if (node.targets.some(({ type, computed }) => computed && known(type) === true)) return true;
+  return someValue(
+    node,
+    subject,
+    () => true,
+    (type) => known(type) !== undefined,
+  );
 }
 
 function matchEquality(node: EqualityNode, subject: FilterSubject, schema: Schema): boolean {

@@ -64,8 +64,17 @@ export function pageResponse(cookie: Buffer): Control {
 
 /** What makes two searches the same walk: the same question by the same one. */
 function fingerprint(request: SearchRequest, subject: string): Buffer {
-  const question = [subject, request.base.toString(), request.scope, request.filter, request.attributes, request.typesOnly];
-  const text = JSON.stringify(question, (_, value) => (value?.type === "Buffer" ? Buffer.from(value.data).toString("base64") : value));
+  const question = [
+    subject,
+    request.base.toString(),
+    request.scope,
+    request.filter,
+    request.attributes,
+    request.typesOnly,
+  ];
+  const text = JSON.stringify(question, (_, value) =>
+    value?.type === "Buffer" ? Buffer.from(value.data).toString("base64") : value,
+  );
   return createHash("sha256").update(text).digest().subarray(0, fingerprintLength);
 }
 

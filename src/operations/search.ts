@@ -8,7 +8,14 @@ import { Dn } from "../model/dn.js";
 import { type Answers, type EntryBatch, type Result, type SearchRequest, success } from "../model/message.js";
 import type { Schema } from "../model/schema.js";
 import type { Context } from "./context.js";
-import { decodeCookie, encodeCookie, type PageRequest, pageRequest, pageResponse, type Position } from "./page-walks.js";
+import {
+  decodeCookie,
+  encodeCookie,
+  type PageRequest,
+  type Position,
+  pageRequest,
+  pageResponse,
+} from "./page-walks.js";
 import { rootDse, subschema } from "./root-dse.js";
 import { Selection } from "./selection.js";
 import { type StaticEntry, staticAnswer } from "./static-entry.js";

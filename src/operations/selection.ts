@@ -1,8 +1,8 @@
 // Which attributes of an entry a search sends, and under which names (RFC 4511 4.5.1.8, RFC 3673, RFC 4529). Compiled
 // once for a search; where everything is wanted, the encoded list is copied as it is.
 import { computedOperational, memberSpellings } from "../access/computed-attributes.js";
-import { AttributeCursor, writePartialAttribute } from "../model/attribute-list.js";
 import type { BerWriter } from "../ber/writer.js";
+import { AttributeCursor, writePartialAttribute } from "../model/attribute-list.js";
 import type { FilterSubject } from "../model/filter-match.js";
 import type { AttributeType, Schema } from "../model/schema.js";
 
@@ -45,7 +45,12 @@ export class Selection {
   /** Whether long lists of memberships may be sent, so that they have to be brought to hand first. */
   readonly listsMemberships: boolean;
 
-  constructor(requested: readonly string[], typesOnly: boolean, scope: SelectionScope, options: { hidesStored: boolean }) {
+  constructor(
+    requested: readonly string[],
+    typesOnly: boolean,
+    scope: SelectionScope,
+    options: { hidesStored: boolean },
+  ) {
     this.#scope = scope;
     this.#typesOnly = typesOnly;
     const names = requested.filter((name) => name !== noAttributes);
@@ -69,10 +74,10 @@ export class Selection {
     if (name.startsWith("@")) return this.#resolveClass(name.slice(1));
     const description = this.#scope.schema.describe(name);
     if (!description) return [];
+    const { type: asked, options } = description;
     const spelling = name.split(";", 1)[0]!;
-    return description.type.family.flatMap((type) =>
-      this.#want(type, description.options, type === description.type ? spelling : type.name),
-    );
+    const types = this.#scope.isComputed(asked) ? [asked] : asked.family;
+    return types.flatMap((type) => this.#want(type, options, type === asked ? spelling : type.name));
   }
 
   /** RFC 4529: all attributes that an object class requires or allows. */

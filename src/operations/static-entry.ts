@@ -1,7 +1,8 @@
 // Entries that stand outside the tree: the root DSE and the subschema subentry. They answer filters and selections like
 // any other, and every one of their attributes is sent when all are asked for, as clients expect of them.
-import { encodeAttributeList } from "../model/attribute-list.js";
+
 import { BerWriter } from "../ber/writer.js";
+import { encodeAttributeList } from "../model/attribute-list.js";
 import { Dn } from "../model/dn.js";
 import { compileFilter, matchFilter } from "../model/filter-match.js";
 import type { EntryBatch, SearchRequest } from "../model/message.js";
@@ -51,10 +52,13 @@ export class StaticEntry implements Selectable {
 /** The batch that answers a base search of this entry: one entry or none. */
 export function staticAnswer(entry: StaticEntry, request: SearchRequest, schema: Schema): EntryBatch {
   const scope: SelectionScope = { schema, isComputed: () => false, isReadable: () => true };
-  if (matchFilter(compileFilter(request.filter, scope), entry, schema) !== true) return { bytes: Buffer.alloc(0), ends: [] };
+  if (matchFilter(compileFilter(request.filter, scope), entry, schema) !== true)
+    return { bytes: Buffer.alloc(0), ends: [] };
   // RFC 3673 would keep operational attributes back from `*`; Jenkins and others look for them there.
   const asksForAll = request.attributes.some((name) => name === "+");
-  const selection = new Selection(asksForAll ? [] : request.attributes, request.typesOnly, scope, { hidesStored: false });
+  const selection = new Selection(asksForAll ? [] : request.attributes, request.typesOnly, scope, {
+    hidesStored: false,
+  });
   const writer = new BerWriter(4096);
   selection.write(entry, writer);
   const bytes = writer.finish();

@@ -1,0 +1,55 @@
+// Compare (RFC 4511 4.10). On userPassword it is a login attempt, and costs what one costs.
+import { findLogin } from "../access/login.js";
+import type { ViewReading } from "../access/view.js";
+import type { VisibleEntry } from "../access/visible-entry.js";
+import { fail } from "../model/failure.js";
+import { compileFilter, matchFilter } from "../model/filter-match.js";
+import type { Answers, CompareRequest, Result } from "../model/message.js";
+import { knownDescription } from "../model/schema-check.js";
+import { Secret } from "../model/secret.js";
+import type { Context } from "./context.js";
+
+// biome-ignore lint/correctness/useYield: every operation answers in the same way, this one with a result alone
+export async function* compare(request: CompareRequest, context: Context): Answers {
+  context.trail.target = request.dn.toString();
+  const reading = await context.view.read();
+  try {
+    const entry = reading.require(request.dn);
+    const { type } = knownDescription(request.type, reading.schema);
+    if (type.name === "userPassword") return await comparePassword(request, entry, context);
+    return compareValue(request, entry, reading);
+  } finally {
+    reading.release();
+  }
+}
+
+function compareValue(request: CompareRequest, entry: VisibleEntry, reading: ViewReading): Result {
+  const { schema, permissions } = reading;
+  const { type: attribute, value } = request;
+  const { type } = knownDescription(attribute, schema);
+  const present = compileFilter({ kind: "present", attribute }, permissions.scope);
+  const equal = compileFilter({ kind: "equality", attribute, value }, permissions.scope);
+  if (matchFilter(equal, entry, schema) === true) return { code: "compareTrue" };
+  if (matchFilter(present, entry, schema) !== true) return fail("noSuchAttribute", `the entry has no ${attribute}`);
+  if (equal.kind === "constant" && equal.value === undefined) {
+    if (!type.equality) return fail("inappropriateMatching", `${type.name} cannot be compared for equality`);
+    return fail("invalidAttributeSyntax", `the value to compare is not of the syntax of ${type.name}`);
+  }
+  return { code: "compareFalse" };
+}
+
+async function comparePassword(request: CompareRequest, entry: VisibleEntry, context: Context): Promise<Result> {
+  const { services, caller, trail } = context;
+  const { subject } = caller;
+  const applications =
+    subject.kind === "application"
+      ? [subject.application]
+      : subject.kind === "user" && subject.id === entry.id
+        ? subject.applications
+        : [];
+  const login = await findLogin(services.directory, request.dn, applications);
+  const right = await services.authenticator.verify(new Secret(Buffer.from(request.value)), login?.passwords ?? []);
+  const admitted = login !== undefined && login.applications.length > 0;
+  trail.rule = admitted ? (right ? "password verified" : "wrong password") : "not allowed to log in here";
+  return { code: right && admitted ? "compareTrue" : "compareFalse" };
+}

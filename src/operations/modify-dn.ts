@@ -1,0 +1,43 @@
+// Modify DN (RFC 4511 4.9): renames an entry, moves it, or both, with everything below it.
+import { entryContent } from "../access/entry-content.js";
+import type { Attribute } from "../model/attribute.js";
+import type { Rdn } from "../model/dn.js";
+import { fail } from "../model/failure.js";
+import { type Answers, type ModifyDnRequest, success } from "../model/message.js";
+import type { Schema } from "../model/schema.js";
+import { indexOfValue, requireNameable, withRdn } from "./attributes.js";
+import type { Context } from "./context.js";
+
+// biome-ignore lint/correctness/useYield: every operation answers in the same way, this one with a result alone
+export async function* modifyDn(request: ModifyDnRequest, { view, trail }: Context): Answers {
+  const { schema } = view;
+  trail.target = request.dn.toString();
+  trail.detail = request.newSuperior ? `${request.newRdn},${request.newSuperior}` : request.newRdn.toString();
+  requireNameable(request.newRdn, schema);
+  await view.update((transaction) => {
+    const entry = transaction.require(request.dn);
+    const oldRdn = entry.dn.rdn;
+    if (!oldRdn || entry.dn.equals(view.suffix, schema)) {
+      return fail("unwillingToPerform", "the entry of the suffix cannot be renamed");
+    }
+    const before = transaction.attributesOf(entry);
+    const kept = request.deleteOldRdn ? withoutRdn(before, oldRdn, schema) : before;
+    const content = entryContent(withRdn(kept, request.newRdn, schema), schema);
+    return transaction.move(entry, request.newRdn, request.newSuperior, content);
+  });
+  return success;
+}
+
+/** The attributes without the values of the old name; those of the new one are added after. */
+function withoutRdn(attributes: readonly Attribute[], rdn: Rdn, schema: Schema): Attribute[] {
+  let left: Attribute[] = [...attributes];
+  for (const { type: name, value } of rdn.assertions) {
+    const description = schema.describe(name);
+    left = left.map((attribute) => {
+      if (!description || attribute.description.text !== description.text) return attribute;
+      const at = indexOfValue(attribute.values, value, description.type, schema);
+      return at < 0 ? attribute : { ...attribute, values: attribute.values.filter((_, n) => n !== at) };
+    });
+  }
+  return left.filter(({ values }) => values.length > 0);
+}

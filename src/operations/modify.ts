@@ -1,0 +1,215 @@
+// Modify (RFC 4511 4.6, increment: RFC 4525). Changes are applied in order, and only the outcome must obey the schema.
+import { entryContent, isMembership, isPassword, memberOf } from "../access/entry-content.js";
+import type { ViewTransaction } from "../access/view-transaction.js";
+import type { VisibleEntry } from "../access/visible-entry.js";
+import type { Authenticator } from "../auth/authenticator.js";
+import type { Attribute } from "../model/attribute.js";
+import { fail } from "../model/failure.js";
+import { type Answers, type Change, type ModifyRequest, success } from "../model/message.js";
+import type { AttributeDescription, Schema } from "../model/schema.js";
+import { Secret } from "../model/secret.js";
+import { indexOfValue, requireRdn, writableDescription } from "./attributes.js";
+import type { Context } from "./context.js";
+
+interface ResolvedChange extends Change {
+  readonly description: AttributeDescription;
+}
+
+// biome-ignore lint/correctness/useYield: every operation answers in the same way, this one with a result alone
+export async function* modify(request: ModifyRequest, context: Context): Answers {
+  const { view, trail } = context;
+  const { schema } = view;
+  trail.target = request.dn.toString();
+  view.permissions.requireSession();
+  const changes = request.changes.map((change): ResolvedChange => {
+    const description = writableDescription(change.type, schema);
+    if (change.values.length === 0 && (change.modification === "add" || change.modification === "increment")) {
+      fail("protocolError", `${change.modification} of ${change.type} without values`);
+    }
+    return { ...change, description };
+  });
+  trail.attributes = [...new Set(changes.map(({ description }) => description.text))];
+  // Passwords are hashed and verified before the writer is entered: others must not wait for it.
+  const prepared = await preparePasswords(request, changes, context);
+  await view.update((transaction) => apply(transaction, transaction.require(request.dn), prepared, schema));
+  return success;
+}
+
+/** Puts hashes in the place of clear text: new ones for what is added, the stored one for what is to be deleted. */
+async function preparePasswords(
+  request: ModifyRequest,
+  changes: readonly ResolvedChange[],
+  { view, services }: Context,
+): Promise<ResolvedChange[]> {
+  if (!changes.some(({ description }) => isPassword(description.type))) return [...changes];
+  const { authenticator } = services;
+  const reading = await view.read();
+  try {
+    const entry = reading.require(request.dn);
+    // Whoever lacks the right learns it before a password is tried or hashed.
+    if (!view.isOwn(entry)) view.permissions.require("modify", entry.stored.kind);
+    const prepared: ResolvedChange[] = [];
+    for (const change of changes) {
+      if (!isPassword(change.description.type)) prepared.push(change);
+      else if (change.modification === "delete") {
+        const stored = reading.passwordsOf(entry);
+        const values: Buffer[] = [];
+        for (const value of change.values) values.push(await storedFor(value, stored, authenticator));
+        prepared.push({ ...change, values });
+      } else prepared.push({ ...change, values: await authenticator.prepare(change.values) });
+    }
+    return prepared;
+  } finally {
+    reading.release();
+  }
+}
+
+/** The stored hash that a value to be deleted means: itself, or the one that it is the password of. */
+async function storedFor(value: Buffer, stored: readonly Buffer[], authenticator: Authenticator): Promise<Buffer> {
+  const same = stored.find((hash) => hash.equals(value));
+  if (same) return same;
+  for (const hash of stored) if (await authenticator.verify(new Secret(Buffer.from(value)), [hash])) return hash;
+  return fail("noSuchAttribute", "userPassword has not the value to be deleted");
+}
+
+async function apply(
+  transaction: ViewTransaction,
+  entry: VisibleEntry,
+  changes: readonly ResolvedChange[],
+  schema: Schema,
+): Promise<void> {
+  const changed = new Set(changes.map(({ description }) => description.text));
+  const own = changes.filter(({ description }) => !isPassword(description.type) && !isMembership(description.type));
+  const passwords = changes.filter(({ description }) => isPassword(description.type));
+  const memberships = changes.filter(({ description }) => isMembership(description.type));
+  const isPasswordOnly = passwords.length > 0 && own.length === 0 && memberships.length === 0;
+  if (!isPasswordOnly) transaction.permissions.require("modify", entry.stored.kind);
+  let attributes = transaction.attributesOf(entry);
+  for (const change of own) attributes = applied(attributes, change, schema);
+  if (passwords.length > 0) setPasswords(transaction, entry, passwords);
+  for (const change of memberships) await changeMembers(transaction, entry, change);
+  if (own.length === 0 && memberships.length === 0) {
+    await transaction.touch(entry, [...changed]);
+    return;
+  }
+  requireRdn(attributes, entry.dn.rdn!, schema);
+  const content = entryContent(
+    [...attributes, ...membershipsToCheck(transaction, entry, memberships)],
+    schema,
+    changed,
+  );
+  if (content.structural !== entry.stored.structural) {
+    fail(
+      "objectClassModsProhibited",
+      `the structural object class ${entry.stored.structural} cannot become ${content.structural}`,
+    );
+  }
+  await transaction.replace(entry, content, [...changed]);
+}
+
+/** One value stands for all, so that the schema can say whether this entry may have members at all. */
+function membershipsToCheck(
+  transaction: ViewTransaction,
+  entry: VisibleEntry,
+  changes: readonly ResolvedChange[],
+): Attribute[] {
+  if (!transaction.hasMembers(entry)) return [];
+  const added = changes.find(({ modification, values }) => modification !== "delete" && values.length > 0);
+  return added ? [{ description: added.description, values: added.values.slice(0, 1) }] : [];
+}
+
+/** One change on decoded attributes. */
+function applied(attributes: readonly Attribute[], change: ResolvedChange, schema: Schema): Attribute[] {
+  const { description, modification } = change;
+  const at = attributes.findIndex((attribute) => attribute.description.text === description.text);
+  const present = at < 0 ? [] : attributes[at]!.values;
+  const outcome = changedValues[modification](present, change, schema);
+  const rest = [...attributes];
+  if (outcome.length === 0) return at < 0 ? rest : rest.filter((_, n) => n !== at);
+  const attribute = { description, values: outcome };
+  if (at < 0) rest.push(attribute);
+  else rest[at] = attribute;
+  return rest;
+}
+
+type ChangeValues = (present: readonly Buffer[], change: ResolvedChange, schema: Schema) => readonly Buffer[];
+
+const changedValues: Readonly<Record<Change["modification"], ChangeValues>> = {
+  add(present, { description, values }, schema) {
+    for (const value of values) {
+      if (indexOfValue(present, value, description.type, schema) >= 0) {
+        fail("attributeOrValueExists", `${description.text} has this value already`);
+      }
+    }
+    return [...present, ...values];
+  },
+  delete(present, { description, values }, schema) {
+    if (present.length === 0) fail("noSuchAttribute", `the entry has no ${description.text}`);
+    if (values.length === 0) return [];
+    const left = [...present];
+    for (const value of values) {
+      const at = indexOfValue(left, value, description.type, schema);
+      if (at < 0) fail("noSuchAttribute", `${description.text} has not the value to be deleted`);
+      left.splice(at, 1);
+    }
+    return left;
+  },
+  replace: (_present, { values }) => values,
+  increment(present, { description, values }) {
+    // RFC 4525 3: one value, an integer, added to every present value.
+    const [by, ...more] = values;
+    if (!by || more.length > 0 || !isInteger(by)) fail("protocolError", "increment takes exactly one integer");
+    if (present.length === 0) fail("noSuchAttribute", `the entry has no ${description.text}`);
+    if (!present.every(isInteger)) fail("constraintViolation", `${description.text} is not an integer`);
+    return present.map((value) => Buffer.from(String(BigInt(value.toString()) + BigInt(by!.toString()))));
+  },
+};
+
+/** At most so many digits: an integer grows by changes, and must not grow without end. */
+function isInteger(value: Buffer): boolean {
+  return /^-?\d{1,100}$/.test(value.toString("latin1"));
+}
+
+function setPasswords(transaction: ViewTransaction, entry: VisibleEntry, changes: readonly ResolvedChange[]): void {
+  let stored: Buffer[] = transaction.passwordsOf(entry);
+  for (const { modification, values } of changes) {
+    if (modification === "add") stored = [...stored, ...values];
+    else if (modification === "replace") stored = [...values];
+    else if (modification === "delete") stored = withoutPasswords(stored, values);
+    else fail("constraintViolation", "userPassword is not an integer");
+  }
+  transaction.setPasswords(entry, stored);
+}
+
+function withoutPasswords(stored: readonly Buffer[], values: readonly Buffer[]): Buffer[] {
+  if (stored.length === 0) fail("noSuchAttribute", "the entry has no userPassword");
+  if (values.length === 0) return [];
+  for (const value of values) {
+    if (!stored.some((hash) => hash.equals(value)))
+      fail("noSuchAttribute", "userPassword has not the value to be deleted");
+  }
+  return stored.filter((hash) => !values.some((value) => value.equals(hash)));
+}
+
+async function changeMembers(
+  transaction: ViewTransaction,
+  group: VisibleEntry,
+  { modification, description, values }: ResolvedChange,
+): Promise<void> {
+  const { type } = description;
+  const names = values.map((value) => memberOf(type, value));
+  if (modification === "increment") fail("constraintViolation", `${type.name} is not an integer`);
+  if (modification === "replace" || (modification === "delete" && values.length === 0)) {
+    if (modification === "delete" && !transaction.hasMembers(group))
+      fail("noSuchAttribute", `the entry has no ${type.name}`);
+    await transaction.removeMembers(group);
+  }
+  for (const name of names) {
+    if (modification === "delete") {
+      if (!(await transaction.removeMember(group, name)))
+        fail("noSuchAttribute", `${type.name} has not the value to be deleted`);
+    } else if (!transaction.addMember(group, name) && modification === "add") {
+      fail("attributeOrValueExists", `${type.name} has this value already`);
+    }
+  }
+}

@@ -1,0 +1,97 @@
+// The server: every room put together, started and stopped in order.
+import { ApplicationRegistry } from "./access/application.js";
+import { ApplicationMirror } from "./access/application-mirror.js";
+import { ComputedAttributes } from "./access/computed-attributes.js";
+import { Authenticator } from "./auth/authenticator.js";
+import type { Clock } from "./model/clock.js";
+import { standardSchema } from "./model/standard-schema.js";
+import type { Services } from "./operations/context.js";
+import { PasswordHasher } from "./passwords/hasher.js";
+import { loadSettings, type Settings } from "./settings/load-settings.js";
+import type { Problem } from "./settings/problem.js";
+import { LevelStore } from "./store/level-store.js";
+import { AuditTrail } from "./telemetry/audit.js";
+import type { Log } from "./telemetry/log.js";
+import { Metrics } from "./telemetry/metrics.js";
+import { Listener } from "./wire/listener.js";
+
+/** How long operations under way may take to finish when the server stops, in milliseconds. */
+const grace = 5000;
+
+export interface ServerOptions {
+  readonly log: Log;
+  readonly clock: Clock;
+  /** The folder that the settings were read from, to read them again. */
+  readonly folder: string;
+  /** Fills a store that holds nothing, before anybody can connect. */
+  readonly seed?: (store: LevelStore, hasher: PasswordHasher) => Promise<void>;
+}
+
+export interface RunningServer {
+  /** The URLs that are bound. */
+  readonly listen: readonly string[];
+  readonly metrics: Metrics;
+  /** Rereads the configuration. Where it is wrong, the old one stays and the problems are returned. */
+  reload(): Promise<readonly Problem[]>;
+  /** Lets operations finish, says goodbye, closes the store. */
+  stop(): Promise<void>;
+}
+
+/** Opens the store and listens. Where it throws, nothing is left open. */
+export async function startServer(settings: Settings, options: ServerOptions): Promise<RunningServer> {
+  const { log, clock, folder } = options;
+  const { server } = settings;
+  const schema = standardSchema;
+  const closers: (() => Promise<void>)[] = [];
+  const stop = async () => {
+    for (const close of closers.splice(0).reverse()) await close();
+  };
+  try {
+    const audit = new AuditTrail(server.log.audit, log);
+    closers.push(() => audit.close());
+    const { suffix, limits } = server;
+    const store = await LevelStore.open({ path: server.storePath, suffix, schema, limits, clock });
+    closers.push(() => store.close());
+    const hasher = new PasswordHasher({ queue: limits.passwordQueue, cost: server.passwords.cost });
+    closers.push(() => hasher.close());
+    if (isEmpty(store)) await options.seed?.(store, hasher);
+    await hasher.warm();
+
+    const applications = new ApplicationRegistry(suffix, schema, settings.applications);
+    const mirror = new ApplicationMirror(applications, schema, clock());
+    const directory = { store, applications, mirror, computed: new ComputedAttributes(schema), clock };
+    const services: Services = { directory, applications, authenticator: new Authenticator(hasher), limits, clock };
+    const metrics = new Metrics();
+    store.onCommit(() => metrics.committed(1));
+    const listener = new Listener(services, { log, audit, metrics });
+    closers.push(() => listener.close(grace));
+    const listen: string[] = [];
+    for (const address of server.listen) listen.push(await listener.listen(address));
+    return { listen, metrics, reload: () => reload(folder, applications, audit), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function isEmpty(store: LevelStore): boolean {
+  const reading = store.read();
+  try {
+    return reading.entryCount === 0;
+  } finally {
+    reading.release();
+  }
+}
+
+/** What can change while the server runs is the list of applications; the audit file is opened anew for rotation. */
+async function reload(
+  folder: string,
+  applications: ApplicationRegistry,
+  audit: AuditTrail,
+): Promise<readonly Problem[]> {
+  await audit.reopen();
+  const read = await loadSettings(folder);
+  if ("problems" in read) return read.problems;
+  applications.replace(read.settings.applications);
+  return [];
+}

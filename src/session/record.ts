@@ -1,0 +1,69 @@
+// What is left of an operation: one audit line for every bind, refusal and write (rule 7 of the gate), and its numbers.
+import { type Subject, subjectDn } from "../access/permissions.js";
+import type { OperationName, Result } from "../model/message.js";
+import type { ResultCode } from "../model/result-code.js";
+import type { Trail } from "../operations/context.js";
+import type { AuditTrail } from "../telemetry/audit.js";
+import type { Log } from "../telemetry/log.js";
+import type { Metrics } from "../telemetry/metrics.js";
+
+/** Where sessions leave their records. */
+export interface Telemetry {
+  readonly log: Log;
+  readonly audit: AuditTrail;
+  readonly metrics: Metrics;
+}
+
+export interface Performed {
+  readonly session: number;
+  readonly address: string;
+  readonly subject: Subject;
+  readonly operation: OperationName;
+  readonly result: Result;
+  readonly trail: Trail;
+  readonly entries: number;
+  readonly milliseconds: number;
+  /** When it ended, in milliseconds since 1970 UTC. */
+  readonly time: number;
+}
+
+const alwaysAudited: ReadonlySet<OperationName> = new Set(["bind", "add", "modify", "modifyDn", "delete"]);
+const refusals: ReadonlySet<ResultCode> = new Set([
+  "insufficientAccessRights",
+  "invalidCredentials",
+  "inappropriateAuthentication",
+  "strongerAuthRequired",
+  "confidentialityRequired",
+  "unwillingToPerform",
+]);
+
+export function record(performed: Performed, { audit, metrics }: Telemetry): void {
+  const { operation, result, trail, entries } = performed;
+  metrics.operation(operation, result.code, performed.milliseconds);
+  if (entries > 0) metrics.entriesReturned(entries);
+  if (!alwaysAudited.has(operation) && !refusals.has(result.code) && trail.rule === undefined) return;
+  const application = trail.application ?? applicationOf(performed.subject);
+  audit.record({
+    time: performed.time,
+    address: performed.address,
+    ...(application === undefined ? {} : { application }),
+    subject: subjectDn(performed.subject) || "anonymous",
+    operation,
+    ...(trail.target === undefined ? {} : { target: trail.target }),
+    outcome: result.code,
+    rule: trail.rule ?? ruleOf(result),
+    session: performed.session,
+    ...(trail.detail === undefined ? {} : { detail: trail.detail }),
+    ...(trail.attributes === undefined ? {} : { attributes: [...trail.attributes] }),
+  });
+}
+
+function applicationOf(subject: Subject): string | undefined {
+  if (subject.kind === "application") return subject.application.name;
+  return subject.kind === "user" ? subject.applications.map(({ name }) => name).join(" ") : undefined;
+}
+
+function ruleOf({ code, message }: Result): string {
+  if (code === "success") return "right held";
+  return refusals.has(code) ? (message ?? "refused") : "not carried out";
+}

@@ -1,0 +1,81 @@
+// Where connections arrive: one listener per URL, all connections in one place so that they can be counted, held against
+// their limits and told goodbye.
+
+import type { Services } from "../operations/context.js";
+import type { Telemetry } from "../session/record.js";
+import { Session } from "../session/session.js";
+import { normalizeAddress } from "../settings/address-range.js";
+import type { ListenAddress } from "../settings/server-settings.js";
+import { Connection } from "./connection.js";
+import { type DispatchingSocket, LdapjsServer } from "./ldapjs-server.js";
+
+/** How often connections are held against their limits on time, in milliseconds. */
+const checkEvery = 1000;
+
+export class Listener {
+  readonly #services: Services;
+  readonly #telemetry: Telemetry;
+  readonly #servers: LdapjsServer[] = [];
+  readonly #connections = new Set<Connection>();
+  readonly #clock: NodeJS.Timeout;
+  #sessions = 0;
+
+  constructor(services: Services, telemetry: Telemetry) {
+    this.#services = services;
+    this.#telemetry = telemetry;
+    this.#clock = setInterval(() => this.#checkTimes(), checkEvery);
+    this.#clock.unref();
+  }
+
+  /** Begins to listen; resolves with the URL that is bound, its port chosen where 0 was asked for. */
+  async listen(address: ListenAddress): Promise<string> {
+    const server = new LdapjsServer(
+      (socket) => this.#accept(socket),
+      (error) => this.#telemetry.log.error({ err: error }, "a listener failed"),
+    );
+    const bound = await server.listen(address.host, address.port);
+    this.#servers.push(server);
+    const host = bound.family === "IPv6" ? `[${bound.address}]` : bound.address;
+    return `${address.scheme}://${host}:${bound.port}`;
+  }
+
+  #accept(socket: DispatchingSocket): void {
+    const { limits } = this.#services;
+    if (this.#connections.size >= limits.connections || socket.remoteAddress === undefined) {
+      this.#telemetry.log.warn({ connections: this.#connections.size }, "a connection was refused: there are too many");
+      socket.destroy();
+      return;
+    }
+    const peer = { number: ++this.#sessions, address: normalizeAddress(socket.remoteAddress) };
+    const session = new Session(this.#services, this.#telemetry, peer);
+    const connection = new Connection(socket, session, limits, this.#telemetry.log);
+    this.#connections.add(connection);
+    this.#telemetry.metrics.connectionOpened();
+    socket.once("close", () => {
+      this.#connections.delete(connection);
+      this.#telemetry.metrics.connectionClosed();
+    });
+  }
+
+  #checkTimes(): void {
+    const now = performance.now();
+    for (const connection of this.#connections) connection.checkTime(now);
+  }
+
+  /**
+   * Accepts nothing more, lets operations under way finish for up to `grace` milliseconds, then tells everybody goodbye
+   * with a Notice of Disconnection (52) and waits until they are gone.
+   */
+  async close(grace: number): Promise<void> {
+    const closed = Promise.all(this.#servers.map((server) => server.close()));
+    const until = performance.now() + grace;
+    while (performance.now() < until && [...this.#connections].some(({ session }) => session.inFlight > 0)) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    for (const connection of this.#connections) {
+      connection.disconnect({ code: "unavailable", message: "the server is stopping" });
+    }
+    await closed;
+    clearInterval(this.#clock);
+  }
+}
