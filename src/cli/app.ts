@@ -1,0 +1,177 @@
+// gatehouse app: the applications of applications.yaml. An edit keeps comments and order, and is written only when the
+// whole file is right afterwards.
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type Command, Option } from "commander";
+import type { Secret } from "../model/secret.js";
+import { generatePassword } from "../passwords/password-text.js";
+import { AddressRange } from "../settings/address-range.js";
+import { addApplication, removeApplication, replacePasswords } from "../settings/application-edits.js";
+import {
+  type AccessPreset,
+  type ApplicationSettings,
+  accessPresets,
+  parseApplicationName,
+  readApplications,
+} from "../settings/application-settings.js";
+import { writeFileDurably } from "../settings/durable-file.js";
+import { applicationsFileName, loadSettings } from "../settings/load-settings.js";
+import { addCommand, argument, type ConfigOption, severalArguments } from "./command.js";
+import { Failure, wrongSettings } from "./failure.js";
+import { hashCost, hashPassword } from "./hash.js";
+import { print } from "./output.js";
+import { readPassword } from "./password-prompt.js";
+import { explainEntry, loginText, rightsText } from "./way-in.js";
+
+interface AddOptions extends ConfigOption {
+  readonly address: readonly string[];
+  readonly access: AccessPreset;
+  readonly login?: readonly string[];
+  readonly description?: string;
+}
+
+interface PasswordOptions extends ConfigOption {
+  readonly stdin?: true;
+}
+
+export function app(program: Command): void {
+  const group = program.command("app").description("List, add, remove and test the applications of applications.yaml.");
+  addCommand(group, "list", "Show every application.", "gatehouse app list").action(list);
+  addCommand(
+    group,
+    "add",
+    "Register an application; prints the password it binds with, once.",
+    "gatehouse app add wiki --address 192.0.2.10 --access read-write --login wiki-users",
+  )
+    .argument("<name>", "what it is called", argument(parseApplicationName))
+    .requiredOption("--address <address...>", "an address or range it may call from", severalArguments(parseAddress))
+    .addOption(new Option("--access <level>", "what it may do").choices(Object.keys(accessPresets)).default("read"))
+    .option("--login <group...>", "a group whose members may log in through it; default: everyone")
+    .option("--description <text>", "what it is")
+    .action(add);
+  addCommand(group, "remove", "Take an application off the list.", "gatehouse app remove wiki")
+    .argument("<name>", "the application")
+    .action(remove);
+  addCommand(
+    group,
+    "password",
+    "Give an application a new password in place of its own; prints it, once.",
+    "gatehouse app password wiki",
+    "pwgen -s 24 1 | gatehouse app password wiki --stdin",
+  )
+    .argument("<name>", "the application")
+    .option("--stdin", "read the password from standard input instead of making one")
+    .action(changePassword);
+  addCommand(
+    group,
+    "test",
+    "Explain step by step whether an application may come in from an address.",
+    "gatehouse app test wiki 192.0.2.10",
+  )
+    .argument("<name>", "the application")
+    .argument("<address>", "an IPv4 or IPv6 address")
+    .action(test);
+}
+
+function parseAddress(text: string): string {
+  AddressRange.parse(text);
+  return text;
+}
+
+async function list({ config }: ConfigOption): Promise<void> {
+  const { applications } = await readFileOf(config);
+  if (applications.length === 0) print("no applications");
+  const rows = applications.map((one) => [
+    one.name + (one.enabled ? "" : " (disabled)"),
+    rightsText(one.rights),
+    one.addresses.join(" "),
+    `login: ${loginText(one)}`,
+  ]);
+  const widths = [0, 1, 2].map((column) => Math.max(0, ...rows.map((row) => row[column]!.length)));
+  for (const row of rows)
+    print(
+      row
+        .map((cell, n) => cell.padEnd(widths[n] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    );
+}
+
+async function add(name: string, options: AddOptions): Promise<void> {
+  const { config, address, access, login, description } = options;
+  const { text } = await readFileOf(config);
+  const clear = generatePassword();
+  const password = await hashPassword(clear, await hashCost(config));
+  await write(
+    config,
+    addApplication(text, {
+      name,
+      password,
+      addresses: address,
+      access,
+      ...(login === undefined ? {} : { login }),
+      ...(description === undefined ? {} : { description }),
+    }),
+  );
+  print(`added ${name}. It binds with this name and password; the password is shown only now:`);
+  print(`  ${await bindName(config, name)}`);
+  print(`  ${clear}`);
+  print(takeEffect);
+}
+
+async function remove(name: string, { config }: ConfigOption): Promise<void> {
+  const { text } = await readFileOf(config);
+  await write(config, removeApplication(text, name));
+  print(`removed ${name}. ${takeEffect}`);
+}
+
+async function changePassword(name: string, { config, stdin }: PasswordOptions): Promise<void> {
+  const { text } = await readFileOf(config);
+  // Asked first, so that nobody thinks of a password for an application that is not there.
+  replacePasswords(text, name, [unusedHash]);
+  const password: Secret | string = stdin ? await readPassword() : generatePassword();
+  await write(config, replacePasswords(text, name, [await hashPassword(password, await hashCost(config))]));
+  print(`${name} has a new password${typeof password === "string" ? ", shown only now:" : "."}`);
+  if (typeof password === "string") print(`  ${password}`);
+  print(takeEffect);
+}
+
+const unusedHash = `{BCRYPT}$2b$10$${"C".repeat(53)}`;
+
+const takeEffect = "A running server takes it in at SIGHUP.";
+
+async function test(name: string, address: string, { config }: ConfigOption): Promise<void> {
+  const { applications } = await readFileOf(config);
+  const { lines, isAllowed } = explainEntry(applications, name, address);
+  for (const line of lines) print(line);
+  if (!isAllowed) throw new Failure([]);
+}
+
+interface ApplicationsFile {
+  readonly text: string;
+  readonly applications: readonly ApplicationSettings[];
+}
+
+async function readFileOf(folder: string): Promise<ApplicationsFile> {
+  const path = join(folder, applicationsFileName);
+  const text = await readFile(path, "utf8");
+  return { text, applications: checked(text, path) };
+}
+
+function checked(text: string, path: string): readonly ApplicationSettings[] {
+  const read = readApplications(text, path);
+  if ("problems" in read) throw wrongSettings(read.problems);
+  return read.applications;
+}
+
+async function write(folder: string, text: string): Promise<void> {
+  const path = join(folder, applicationsFileName);
+  checked(text, path);
+  await writeFileDurably(path, text);
+}
+
+async function bindName(folder: string, name: string): Promise<string> {
+  const loaded = await loadSettings(folder);
+  const suffix = "settings" in loaded ? loaded.settings.server.suffix : "SUFFIX";
+  return `cn=${name},ou=applications,${suffix}`;
+}

@@ -1,0 +1,43 @@
+// gatehouse check: whether a server would start with this configuration.
+import type { Command } from "commander";
+import { standardSchema } from "../model/standard-schema.js";
+import type { Settings } from "../settings/load-settings.js";
+import { addCommand, type ConfigOption } from "./command.js";
+import { settingsOf } from "./configuration.js";
+import { EntryReader } from "./entry-reader.js";
+import { Failure } from "./failure.js";
+import { checkFile } from "./import-run.js";
+import { openSource } from "./import-source.js";
+import { counted, print } from "./output.js";
+
+export function check(program: Command): void {
+  addCommand(
+    program,
+    "check",
+    "Say what is wrong with server.yaml, applications.yaml and the seed, or that all is right.",
+    "gatehouse check --config /etc/gatehouse",
+  )
+    .alias("check-config")
+    .action(async ({ config }: ConfigOption) => {
+      const settings = await settingsOf(config);
+      const seed = await checkSeed(settings);
+      const { server, applications } = settings;
+      const disabled = applications.filter(({ enabled }) => !enabled).length;
+      const parts = [
+        counted(applications.length, "application") + (disabled > 0 ? ` (${disabled} disabled)` : ""),
+        `suffix ${server.suffix}`,
+        `listens on ${server.listen.map(({ text }) => text).join(" and ")}`,
+        ...(seed === undefined ? [] : [`a seed of ${counted(seed, "entry", "entries")}`]),
+      ];
+      print(`${config} is right: ${parts.join(", ")}`);
+    });
+}
+
+/** How many entries the seed has. */
+async function checkSeed({ server: { seed, suffix, limits } }: Settings): Promise<number | undefined> {
+  if (seed === undefined) return undefined;
+  const source = await openSource(seed, limits.entryBytes);
+  const { check, problems } = await checkFile(source, new EntryReader(standardSchema, suffix, limits), undefined, {});
+  if (problems.count > 0) throw new Failure(problems.lines());
+  return check.entries;
+}

@@ -1,0 +1,48 @@
+// The commands, one row each, and what they have in common: the configuration, help with an example, exit codes.
+// 0: done. 1: failed, with one sentence on stderr. 2: wrong usage.
+import { Command, CommanderError } from "commander";
+import { app } from "./app.js";
+import { check } from "./check.js";
+import { exportEntries } from "./export.js";
+import { Failure, sentencesOf } from "./failure.js";
+import { hash } from "./hash.js";
+import { importEntries } from "./import.js";
+import { init } from "./init.js";
+import { quietOutput } from "./output.js";
+import { serve } from "./serve.js";
+import { verify } from "./verify.js";
+
+/** Each adds its command to the program. */
+const commands: readonly ((program: Command) => void)[] = [
+  serve,
+  init,
+  check,
+  importEntries,
+  exportEntries,
+  verify,
+  hash,
+  app,
+];
+
+const failed = 1;
+const wrongUsage = 2;
+
+/** Runs what the arguments say; resolves with the exit code when it is done. */
+export async function run(args: readonly string[]): Promise<number> {
+  quietOutput();
+  const program = new Command("gatehouse")
+    .description("A directory server for teams: LDAP for users, groups and the applications that ask about them.")
+    .helpCommand(false)
+    .exitOverride()
+    .showHelpAfterError("(--help says how)");
+  for (const add of commands) add(program);
+  try {
+    await program.parseAsync(args, { from: "user" });
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    // Help that was asked for ends by an error as well, with exit code 0.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : wrongUsage;
+    for (const sentence of sentencesOf(error)) process.stderr.write(`${sentence}\n`);
+    return error instanceof Failure ? error.exitCode : failed;
+  }
+}

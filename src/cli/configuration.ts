@@ -1,0 +1,46 @@
+// The configuration and the store that it names, as commands need them.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { standardSchema } from "../model/standard-schema.js";
+import { loadSettings, type Settings } from "../settings/load-settings.js";
+import { LevelStore } from "../store/level-store.js";
+import { Failure, wrongSettings } from "./failure.js";
+
+/** The settings; where they are wrong, a failure with every fault. */
+export async function settingsOf(folder: string): Promise<Settings> {
+  const loaded = await loadSettings(folder);
+  if ("problems" in loaded) throw wrongSettings(loaded.problems);
+  return loaded.settings;
+}
+
+/** Commands write as much at once as they like: the limit is for clients. */
+const writesWaiting = 4096;
+
+/** Whether there is a store where the settings say. */
+export function hasStore({ server }: Settings): boolean {
+  return existsSync(join(server.storePath, "CURRENT"));
+}
+
+/** Runs `work` on the store of the settings, which no server may have open meanwhile. */
+export async function withStore<T>(
+  settings: Settings,
+  { make }: { make: boolean },
+  work: (store: LevelStore) => Promise<T>,
+): Promise<T> {
+  const { storePath, suffix, limits } = settings.server;
+  if (!make && !hasStore(settings)) {
+    throw new Failure(`gatehouse: there is no store at ${storePath}: a server makes it, or \`gatehouse import\``);
+  }
+  const store = await LevelStore.open({
+    path: storePath,
+    suffix,
+    schema: standardSchema,
+    limits: { ...limits, writesWaiting },
+    clock: Date.now,
+  });
+  try {
+    return await work(store);
+  } finally {
+    await store.close();
+  }
+}

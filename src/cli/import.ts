@@ -1,0 +1,112 @@
+// gatehouse import: LDIF into the store of a server that does not run.
+import { availableParallelism } from "node:os";
+import type { Command } from "commander";
+import { standardSchema } from "../model/standard-schema.js";
+import { PasswordHasher } from "../passwords/hasher.js";
+import type { Settings } from "../settings/load-settings.js";
+import type { LevelStore } from "../store/level-store.js";
+import { addCommand, type ConfigOption } from "./command.js";
+import { hasStore, settingsOf, withStore } from "./configuration.js";
+import { EntryReader } from "./entry-reader.js";
+import { Failure } from "./failure.js";
+import type { ImportProblems } from "./import-problems.js";
+import { checkFile, type ImportOutcome, importFile } from "./import-run.js";
+import { type ImportSource, openSource } from "./import-source.js";
+import { counted, note, pace, print } from "./output.js";
+import { Progress } from "./progress.js";
+
+interface ImportCommandOptions extends ConfigOption {
+  readonly continue?: true;
+  readonly dryRun?: true;
+}
+
+export function importEntries(program: Command): void {
+  addCommand(
+    program,
+    "import <file>",
+    "Load an LDIF file, or standard input (-), into the store. The server must not run. A file with errors loads\n" +
+      "nothing. Into a store that holds entries, change records (changetype: modify and so on) are applied in order,\n" +
+      "and the first that is refused ends the import.",
+    "gatehouse import people.ldif",
+    "slapcat -b dc=example,dc=com | gatehouse import - --dry-run",
+  )
+    .option("--continue", "load what is right of a file with errors")
+    .option("--dry-run", "say what is wrong with the file, and load nothing")
+    .action(async (file: string, options: ImportCommandOptions) => {
+      const settings = await settingsOf(options.config);
+      const source = await openSource(file, settings.server.limits.entryBytes);
+      const progress = new Progress(source.bytes);
+      try {
+        if (options.dryRun) await dryRun(source, settings, progress);
+        else {
+          const continues = options.continue ?? false;
+          await withStore(settings, { make: true }, (store) => load(source, store, settings, progress, continues));
+        }
+      } finally {
+        progress.end();
+        await source.close();
+      }
+    });
+}
+
+async function dryRun(source: ImportSource, settings: Settings, progress: Progress): Promise<void> {
+  const { suffix, limits } = settings.server;
+  const reader = new EntryReader(standardSchema, suffix, limits);
+  const run = (store?: LevelStore) => checkFile(source, reader, store, { progress: (...at) => progress.show(...at) });
+  const { check, problems } = hasStore(settings) ? await withStore(settings, { make: false }, run) : await run();
+  progress.end();
+  refuseProblems(problems, "");
+  print(`${source.name} is right: ${described(check)} could be imported`);
+}
+
+async function load(
+  source: ImportSource,
+  store: LevelStore,
+  { server: { limits, passwords } }: Settings,
+  progress: Progress,
+  continues: boolean,
+): Promise<void> {
+  const began = performance.now();
+  const hasher = new PasswordHasher({
+    queue: limits.passwordQueue,
+    cost: passwords.cost,
+    threads: availableParallelism(),
+  });
+  let outcome: ImportOutcome;
+  try {
+    outcome = await importFile(source, store, hasher, {
+      limits,
+      continues,
+      progress: (...at) => progress.show(...at),
+    });
+  } finally {
+    await hasher.close();
+  }
+  progress.end();
+  const { entries, changes, problems, unknownPasswords } = outcome;
+  if (unknownPasswords > 0) {
+    note(
+      `${counted(unknownPasswords, "password")} of a scheme that is not known here: kept, but nobody can log in with one`,
+    );
+  }
+  const loaded = entries + changes;
+  const isPartial = problems.count > 0 && loaded > 0;
+  if (problems.count === 0 || continues) {
+    print(
+      `imported ${described(outcome)} in ${pace(loaded, changes > 0 ? "records" : "entries", performance.now() - began)}`,
+    );
+  }
+  refuseProblems(problems, isPartial ? `: ${described(outcome)} imported` : ": nothing was imported");
+}
+
+function described({ entries, changes }: { readonly entries: number; readonly changes: number }): string {
+  const done = [];
+  if (entries > 0 || changes === 0) done.push(counted(entries, "entry", "entries"));
+  if (changes > 0) done.push(counted(changes, "change"));
+  return done.join(" and ");
+}
+
+function refuseProblems(problems: ImportProblems, consequence: string): void {
+  if (problems.count === 0) return;
+  throw new Failure([...problems.lines(), `${problems.file} has ${counted(problems.count, "error")}${consequence}`]);
+}

@@ -1,0 +1,30 @@
+// gatehouse verify: whether everything in the store agrees with everything else.
+import type { Command } from "commander";
+import { faultsIn } from "../store/faults.js";
+import { addCommand, type ConfigOption } from "./command.js";
+import { settingsOf, withStore } from "./configuration.js";
+import { Failure } from "./failure.js";
+import { counted, print } from "./output.js";
+
+export function verify(program: Command): void {
+  addCommand(
+    program,
+    "verify",
+    "Read the whole store and say where its rows do not agree. The server must not run.",
+    "gatehouse verify --config /etc/gatehouse",
+  ).action(async ({ config }: ConfigOption) => {
+    const settings = await settingsOf(config);
+    await withStore(settings, { make: false }, async (store) => {
+      let faults = 0;
+      for await (const fault of faultsIn(store)) {
+        faults++;
+        print(fault);
+      }
+      const reading = store.read();
+      const entries = counted(reading.entryCount, "entry", "entries");
+      reading.release();
+      if (faults > 0) throw new Failure(`the store has ${counted(faults, "fault")} in ${entries}`);
+      print(`${entries}, no faults`);
+    });
+  });
+}
