@@ -2,11 +2,14 @@
 // and hold nothing secret. An administrator sees all of them, an application its own.
 import { encodeAttributeList } from "../model/attribute-list.js";
 import type { Dn } from "../model/dn.js";
+import type { CompiledFilter } from "../model/filter-match.js";
 import type { Scope } from "../model/message.js";
 import type { Schema } from "../model/schema.js";
 import { encodeEntryRow, StoredEntry } from "../store/entry-row.js";
 import type { Application, ApplicationRegistry } from "./application.js";
 import type { Permissions } from "./permissions.js";
+
+const mirroredAttributes: readonly string[] = ["objectClass", "ou", "cn", "description"];
 
 /** Ids above all that a store gives out, so that these entries come last and a page walk's position stays one number. */
 const firstMirrorId = 2 ** 47;
@@ -43,6 +46,20 @@ export class ApplicationMirror {
 
   find(dn: Dn, permissions: Permissions): MirrorEntry | undefined {
     return this.#visible(permissions).find((entry) => entry.dn.equals(dn, this.#schema));
+  }
+
+  /** Whether a filter could match one of these entries at all: most ask for attributes that none of them has. */
+  mayMatch(filter: CompiledFilter): boolean {
+    switch (filter.kind) {
+      case "equality":
+        return filter.targets.some(({ type, computed }) => computed || mirroredAttributes.includes(type.name));
+      case "and":
+        return filter.filters.every((part) => this.mayMatch(part));
+      case "or":
+        return filter.filters.some((part) => this.mayMatch(part));
+      default:
+        return true;
+    }
   }
 
   /** The entries in the scope of a search, with ids above `after`. */

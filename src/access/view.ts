@@ -46,12 +46,16 @@ export class View {
   }
 
   /** The present moment. Release it. */
-  async read(): Promise<ViewReading> {
+  read(): ViewReading | Promise<ViewReading> {
     const reading = this.#directory.store.read();
     const { subject } = this.permissions;
+    if (subject.kind === "user") return this.#readAsUser(reading, subject.id);
+    return new ViewReading(this.#directory, this.permissions, reading, noGroups);
+  }
+
+  async #readAsUser(reading: Reading, user: number): Promise<ViewReading> {
     try {
-      const ownGroups = subject.kind === "user" ? await groupsAround(reading, subject.id) : noGroups;
-      return new ViewReading(this.#directory, this.permissions, reading, ownGroups);
+      return new ViewReading(this.#directory, this.permissions, reading, await groupsAround(reading, user));
     } catch (error) {
       reading.release();
       throw error;
@@ -119,17 +123,24 @@ export class ViewReading {
     return fail("noSuchObject", `there is no entry ${dn}`, { matchedDn });
   }
 
-  /** Everything in scope that matches. `after`: only what comes behind this id in the order of the walk. */
-  search(base: VisibleEntry, scope: Scope, filter: CompiledFilter, after = 0): Found {
-    const mirrored = this.#directory.mirror
-      .inScope(base.dn, scope, after, this.permissions)
-      .map(({ stored, dn }) => this.#mirrored(stored, dn))
-      .filter((entry) => matchFilter(filter, entry, this.schema) === true);
+  /** Everything in scope that matches; `name` is the DN of the base. `after`: only what comes behind this id. */
+  search(base: VisibleEntry, name: Dn, scope: Scope, filter: CompiledFilter, after = 0): Found {
+    const mirrored = this.#directory.mirror.mayMatch(filter) ? this.#searchMirror(name, scope, filter, after) : [];
     if (base.isMirrored) return ready(mirrored);
     const found = candidates(this.#reading, base.stored, scope, filter, after);
     const listsMemberships = asksForListing(filter);
-    if (found.quick && !listsMemberships) return ready([...this.#matching(found.quick, filter), ...mirrored]);
+    if (found.quick && !listsMemberships) {
+      const matching = this.#matching(found.quick, filter);
+      return ready(mirrored.length === 0 ? matching : [...matching, ...mirrored]);
+    }
     return { quick: undefined, batches: () => this.#batches(found.batches(), filter, listsMemberships, mirrored) };
+  }
+
+  #searchMirror(base: Dn, scope: Scope, filter: CompiledFilter, after: number): VisibleEntry[] {
+    return this.#directory.mirror
+      .inScope(base, scope, after, this.permissions)
+      .map(({ stored, dn }) => this.#mirrored(stored, dn))
+      .filter((entry) => matchFilter(filter, entry, this.schema) === true);
   }
 
   async *#batches(

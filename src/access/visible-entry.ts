@@ -91,6 +91,7 @@ export class VisibleEntry implements FilterSubject, ComputedSource {
 
   /** Whether the attribute belongs to all user attributes of this entry (`*`), for the spellings of a membership. */
   spells(type: AttributeType): boolean {
+    if (this.stored.kind !== "group") return false;
     const groupClass = memberSpellings[type.name];
     return (
       groupClass !== undefined &&

@@ -143,7 +143,21 @@ export interface EntryBatch {
   readonly ends: readonly number[];
 }
 
-/** What an operation answers: batches of entries as they are found, then exactly one result. */
+/** A result, with all entries that were found: an answer that needs no waiting. */
+export interface Answered extends Result {
+  /** Valid until the next operation is carried out. */
+  readonly entries?: EntryBatch;
+}
+
+/** Batches of entries as they are found, each valid until the next is asked for; then exactly one result. */
 export type Answers = AsyncGenerator<EntryBatch, Result, void>;
+
+/** What an operation gives back. An answer at once is the fast way: no promise, no turn of the event loop. */
+export type Answering = Answered | Promise<Answered | Answers> | Answers;
+
+/** Tells an operation under way that nobody waits for its answer any more. */
+export interface Cancellation {
+  readonly canceled: boolean;
+}
 
 export const success: Result = Object.freeze({ code: "success" });

@@ -2,13 +2,12 @@
 import { entryContent, isPassword } from "../access/entry-content.js";
 import type { Attribute } from "../model/attribute.js";
 import { fail } from "../model/failure.js";
-import { type AddRequest, type Answers, success } from "../model/message.js";
+import { type AddRequest, type Result, success } from "../model/message.js";
 import { expandObjectClasses } from "../model/schema-check.js";
 import { requireNameable, withRdn, writableDescription } from "./attributes.js";
 import type { Context } from "./context.js";
 
-// biome-ignore lint/correctness/useYield: every operation answers in the same way, this one with a result alone
-export async function* add(request: AddRequest, { view, services, trail }: Context): Answers {
+export async function add(request: AddRequest, { view, services, trail }: Context): Promise<Result> {
   const { schema } = view;
   trail.target = request.dn.toString();
   view.permissions.requireSession();

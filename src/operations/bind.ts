@@ -4,15 +4,14 @@ import type { Application } from "../access/application.js";
 import { findLogin } from "../access/login.js";
 import { anonymous } from "../access/permissions.js";
 import { fail } from "../model/failure.js";
-import { type Answers, type BindRequest, type Result, success } from "../model/message.js";
+import { type BindRequest, type Result, success } from "../model/message.js";
 import type { Secret } from "../model/secret.js";
 import type { Context } from "./context.js";
 
 /** The same words for every refusal, so that they tell nothing; what really happened stands in the audit line. */
 const refused: Result = Object.freeze({ code: "invalidCredentials", message: "the name or the password is wrong" });
 
-// biome-ignore lint/correctness/useYield: every operation answers in the same way, this one with a result alone
-export async function* bind(request: BindRequest, context: Context): Answers {
+export async function bind(request: BindRequest, context: Context): Promise<Result> {
   const { dn, credentials, version } = request;
   const { trail, caller, services } = context;
   trail.target = dn.toString();

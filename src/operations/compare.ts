@@ -4,13 +4,12 @@ import type { ViewReading } from "../access/view.js";
 import type { VisibleEntry } from "../access/visible-entry.js";
 import { fail } from "../model/failure.js";
 import { compileFilter, matchFilter } from "../model/filter-match.js";
-import type { Answers, CompareRequest, Result } from "../model/message.js";
+import type { CompareRequest, Result } from "../model/message.js";
 import { knownDescription } from "../model/schema-check.js";
 import { Secret } from "../model/secret.js";
 import type { Context } from "./context.js";
 
-// biome-ignore lint/correctness/useYield: every operation answers in the same way, this one with a result alone
-export async function* compare(request: CompareRequest, context: Context): Answers {
+export async function compare(request: CompareRequest, context: Context): Promise<Result> {
   context.trail.target = request.dn.toString();
   const reading = await context.view.read();
   try {

@@ -6,6 +6,7 @@ import type { View } from "../access/view.js";
 import type { Authenticator } from "../auth/authenticator.js";
 import type { Clock } from "../model/clock.js";
 import type { Limits } from "../model/limits.js";
+import type { Cancellation } from "../model/message.js";
 import type { PageWalks } from "./page-walks.js";
 
 /** What all sessions of a server share. */
@@ -44,6 +45,6 @@ export interface Context {
   readonly caller: Caller;
   readonly view: View;
   readonly trail: Trail;
-  /** Aborted when the operation is abandoned or the connection is gone. */
-  readonly signal: AbortSignal;
+  /** Canceled when the operation is abandoned or the connection is gone. */
+  readonly cancellation: Cancellation;
 }

@@ -1,7 +1,7 @@
 // Extended operations (RFC 4511 4.12), one row each.
 import { subjectDn } from "../access/permissions.js";
 import { fail } from "../model/failure.js";
-import type { Answers, ExtendedRequest, Result } from "../model/message.js";
+import type { ExtendedRequest, Result } from "../model/message.js";
 import type { Context } from "./context.js";
 
 type ExtendedOperation = (request: ExtendedRequest, context: Context) => Promise<Result> | Result;
@@ -18,8 +18,7 @@ function whoAmI(request: ExtendedRequest, { caller }: Context): Result {
   return { code: "success", responseValue: Buffer.from(dn === "" ? "" : `dn:${dn}`) };
 }
 
-// biome-ignore lint/correctness/useYield: every operation answers in the same way, this one with a result alone
-export async function* extended(request: ExtendedRequest, context: Context): Answers {
+export function extended(request: ExtendedRequest, context: Context): Promise<Result> | Result {
   const operation = extendedOperations.get(request.oid);
   if (!operation) return fail("protocolError", `the extended operation ${request.oid.slice(0, 100)} is not known here`);
   return operation(request, context);

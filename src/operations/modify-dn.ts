@@ -3,13 +3,12 @@ import { entryContent } from "../access/entry-content.js";
 import type { Attribute } from "../model/attribute.js";
 import type { Rdn } from "../model/dn.js";
 import { fail } from "../model/failure.js";
-import { type Answers, type ModifyDnRequest, success } from "../model/message.js";
+import { type ModifyDnRequest, type Result, success } from "../model/message.js";
 import type { Schema } from "../model/schema.js";
 import { indexOfValue, requireNameable, withRdn } from "./attributes.js";
 import type { Context } from "./context.js";
 
-// biome-ignore lint/correctness/useYield: every operation answers in the same way, this one with a result alone
-export async function* modifyDn(request: ModifyDnRequest, { view, trail }: Context): Answers {
+export async function modifyDn(request: ModifyDnRequest, { view, trail }: Context): Promise<Result> {
   const { schema } = view;
   trail.target = request.dn.toString();
   trail.detail = request.newSuperior ? `${request.newRdn},${request.newSuperior}` : request.newRdn.toString();

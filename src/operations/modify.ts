@@ -5,7 +5,7 @@ import type { VisibleEntry } from "../access/visible-entry.js";
 import type { Authenticator } from "../auth/authenticator.js";
 import type { Attribute } from "../model/attribute.js";
 import { fail } from "../model/failure.js";
-import { type Answers, type Change, type ModifyRequest, success } from "../model/message.js";
+import { type Change, type ModifyRequest, type Result, success } from "../model/message.js";
 import type { AttributeDescription, Schema } from "../model/schema.js";
 import { Secret } from "../model/secret.js";
 import { indexOfValue, requireRdn, writableDescription } from "./attributes.js";
@@ -15,8 +15,7 @@ interface ResolvedChange extends Change {
   readonly description: AttributeDescription;
 }
 
-// biome-ignore lint/correctness/useYield: every operation answers in the same way, this one with a result alone
-export async function* modify(request: ModifyRequest, context: Context): Answers {
+export async function modify(request: ModifyRequest, context: Context): Promise<Result> {
   const { view, trail } = context;
   const { schema } = view;
   trail.target = request.dn.toString();

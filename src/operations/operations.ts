@@ -1,5 +1,5 @@
 // The operations, one row each: what RFC 4511 names, and what answers it. Abandon and unbind are the session's own.
-import type { Answers, OperationName, Request } from "../model/message.js";
+import type { Answering, OperationName, Request } from "../model/message.js";
 import { add } from "./add.js";
 import { bind } from "./bind.js";
 import { compare } from "./compare.js";
@@ -14,14 +14,14 @@ export type AnsweredOperation = Exclude<OperationName, "abandon" | "unbind">;
 export type AnsweredRequest = Extract<Request, { operation: AnsweredOperation }>;
 
 type Table = {
-  readonly [Name in AnsweredOperation]: (request: Extract<Request, { operation: Name }>, context: Context) => Answers;
+  readonly [Name in AnsweredOperation]: (request: Extract<Request, { operation: Name }>, context: Context) => Answering;
 };
 
 const table: Table = { bind, search, compare, add, modify, modifyDn, delete: deleteEntry, extended };
 
-/** Carries out a request: yields what it finds, returns its one result, throws LdapError where it is refused. */
-export function perform(request: AnsweredRequest, context: Context): Answers {
+/** Carries out a request: gives its entries and its one result, throws LdapError where it is refused. */
+export function perform(request: AnsweredRequest, context: Context): Answering {
   // The table's type ties each name to its own request; TypeScript cannot follow that through a variable.
-  const operation = table[request.operation] as (request: AnsweredRequest, context: Context) => Answers;
+  const operation = table[request.operation] as (request: AnsweredRequest, context: Context) => Answering;
   return operation(request, context);
 }

@@ -1,11 +1,19 @@
 // Search (RFC 4511 4.5), in pages where asked for (RFC 2696).
 import { subschemaDn } from "../access/computed-attributes.js";
-import { subjectDn } from "../access/permissions.js";
-import type { Found, ViewReading } from "../access/view.js";
+import { type Permissions, subjectDn } from "../access/permissions.js";
+import type { ViewReading } from "../access/view.js";
 import type { VisibleEntry } from "../access/visible-entry.js";
 import { BerWriter } from "../ber/writer.js";
 import { Dn } from "../model/dn.js";
-import { type Answers, type EntryBatch, type Result, type SearchRequest, success } from "../model/message.js";
+import {
+  type Answered,
+  type Answering,
+  type Answers,
+  type EntryBatch,
+  type Result,
+  type SearchRequest,
+  success,
+} from "../model/message.js";
 import type { Schema } from "../model/schema.js";
 import type { Context } from "./context.js";
 import {
@@ -23,17 +31,18 @@ import { type StaticEntry, staticAnswer } from "./static-entry.js";
 /** Encoded entries are sent on when there are so many bytes of them. */
 const batchBytes = 64 * 1024;
 
-export async function* search(request: SearchRequest, context: Context): Answers {
+export function search(request: SearchRequest, context: Context): Answering {
   const { view, trail } = context;
   const outside = entryOutsideTheTree(request, context);
-  if (outside) {
-    yield staticAnswer(outside, request, view.schema);
-    return success;
-  }
+  if (outside) return { ...success, entries: staticAnswer(outside, request, view.schema) };
   trail.target = request.base.toString();
   view.permissions.requireSession();
   const page = pageRequest(request);
-  return page ? yield* searchPage(request, page, context) : yield* searchAll(request, context);
+  const walk = page && continueWalk(page, request, context);
+  const reading = walk?.reading ?? view.read();
+  return reading instanceof Promise
+    ? reading.then((ready) => searchAt(ready, request, context, page, walk))
+    : searchAt(reading, request, context, page, walk);
 }
 
 const subschemaName = Dn.parse(subschemaDn);
@@ -49,92 +58,150 @@ const rootDses = new WeakMap<Schema, StaticEntry>();
 const subschemas = new WeakMap<Schema, StaticEntry>();
 
 function once(kept: WeakMap<Schema, StaticEntry>, schema: Schema, make: () => StaticEntry): StaticEntry {
-  let entry = kept.get(schema);
-  if (!entry) kept.set(schema, (entry = make()));
+  const known = kept.get(schema);
+  if (known) return known;
+  const entry = make();
+  kept.set(schema, entry);
   return entry;
 }
 
-async function* searchAll(request: SearchRequest, context: Context): Answers {
-  const reading = await context.view.read();
+/** A page walk at the page that is asked for. */
+interface Walk {
+  readonly position: Position;
+  /** The moment that the walk began at, where it is still kept. */
+  readonly reading: ViewReading | undefined;
+}
+
+function continueWalk({ cookie }: PageRequest, request: SearchRequest, { caller }: Context): Walk {
+  const { walks } = caller;
+  if (cookie.length === 0) return { position: { after: 0, sent: 0, walk: walks.begin() }, reading: undefined };
+  const position = decodeCookie(cookie, request, subjectDn(caller.subject));
+  return { position, reading: walks.take(position.walk) };
+}
+
+/** Answers from one moment, and sees to it that the moment is given back. */
+function searchAt(
+  reading: ViewReading,
+  request: SearchRequest,
+  context: Context,
+  page: PageRequest | undefined,
+  walk: Walk | undefined,
+): Answered | Answers {
+  let isOurs = true;
   try {
-    const run = new Run(request, context, reading, { after: 0, sent: 0, walk: 0 }, Number.POSITIVE_INFINITY);
-    yield* run.answers();
-    return run.result();
+    if (page?.size === 0) return { ...success, controls: [pageResponse(Buffer.alloc(0))] };
+    const run = new Run(request, context, reading, page, walk?.position);
+    const quick = run.quick();
+    if (!quick) {
+      isOurs = false;
+      return stream(run, reading);
+    }
+    const result = run.result();
+    if (run.keepsReading) isOurs = false;
+    return quick.ends.length === 0 ? result : { ...result, entries: quick };
   } finally {
-    reading.release();
+    if (isOurs) reading.release();
   }
 }
 
-async function* searchPage(request: SearchRequest, page: PageRequest, context: Context): Answers {
-  const { caller, services } = context;
-  const { walks } = caller;
-  const subject = subjectDn(caller.subject);
-  const isFirst = page.cookie.length === 0;
-  const position: Position = isFirst
-    ? { after: 0, sent: 0, walk: walks.begin() }
-    : decodeCookie(page.cookie, request, subject);
-  if (page.size === 0) {
-    // RFC 2696 3: a page of no entries ends the walk.
-    walks.end(position.walk);
-    return { ...success, controls: [pageResponse(Buffer.alloc(0))] };
-  }
-  const reading = walks.take(position.walk) ?? (await context.view.read());
-  let isKept = false;
+async function* stream(run: Run, reading: ViewReading): Answers {
   try {
-    const run = new Run(request, context, reading, position, Math.min(page.size, services.limits.pageSize));
-    yield* run.answers();
-    const result = run.result();
-    if (!run.hasMore || result.code !== "success") return { ...result, controls: [pageResponse(Buffer.alloc(0))] };
-    const next = { after: run.last, sent: run.sent, walk: position.walk };
-    walks.keep(position.walk, reading);
-    isKept = true;
-    return { ...result, controls: [pageResponse(encodeCookie(next, request, subject))] };
+    yield* run.batches();
+    return run.result();
   } finally {
-    if (!isKept) reading.release();
+    if (!run.keepsReading) reading.release();
   }
 }
+
+/** Written anew by every answer that needs no waiting. */
+const scratch = new BerWriter(16 * 1024);
 
 /** One search, or one page of it: counts, limits, selection, encoding. */
 class Run {
   readonly #request: SearchRequest;
   readonly #context: Context;
   readonly #reading: ViewReading;
+  readonly #page: PageRequest | undefined;
+  readonly #position: Position;
   readonly #selection: Selection;
-  readonly #after: number;
   readonly #pageEnd: number;
   readonly #sizeLimit: number;
   readonly #deadline: number;
   #outcome: Result = success;
   /** Entries sent, those of earlier pages included. */
-  sent: number;
-  /** Id of the last entry sent. */
-  last: number;
-  /** Whether a matching entry is left for another page. */
-  hasMore = false;
+  #sent: number;
+  #last: number;
+  #hasMore = false;
+  /** Whether the walk goes on with this moment, so that it must not be released. */
+  keepsReading = false;
 
-  constructor(request: SearchRequest, context: Context, reading: ViewReading, position: Position, pageSize: number) {
+  constructor(
+    request: SearchRequest,
+    context: Context,
+    reading: ViewReading,
+    page: PageRequest | undefined,
+    position: Position = { after: 0, sent: 0, walk: 0 },
+  ) {
     const { limits, clock } = context.services;
-    const { scope, hidesStored } = context.view.permissions;
     this.#request = request;
     this.#context = context;
     this.#reading = reading;
-    this.#selection = new Selection(request.attributes, request.typesOnly, scope, { hidesStored });
-    this.#after = this.last = position.after;
-    this.sent = position.sent;
-    this.#pageEnd = position.sent + pageSize;
+    this.#page = page;
+    this.#position = position;
+    this.#selection = selectionFor(request, context.view.permissions);
+    this.#last = position.after;
+    this.#sent = position.sent;
+    this.#pageEnd = page ? position.sent + Math.min(page.size, limits.pageSize) : Number.POSITIVE_INFINITY;
     this.#sizeLimit = least(request.sizeLimit, limits.sizeLimit);
     this.#deadline = clock() + least(request.timeLimit * 1000, limits.timeLimit);
   }
 
+  /** The result, once all entries were given; for a page with the control that continues it. */
   result(): Result {
-    return this.#outcome;
+    if (!this.#page) return this.#outcome;
+    let cookie: Buffer = Buffer.alloc(0);
+    if (this.#hasMore && this.#outcome.code === "success") {
+      const { walk } = this.#position;
+      const { caller } = this.#context;
+      const next = { after: this.#last, sent: this.#sent, walk };
+      cookie = encodeCookie(next, this.#request, subjectDn(caller.subject));
+      caller.walks.keep(walk, this.#reading);
+      this.keepsReading = true;
+    }
+    return { ...this.#outcome, controls: [pageResponse(cookie)] };
   }
 
-  async *answers(): AsyncGenerator<EntryBatch, void, void> {
-    const found = this.#found();
-    const writer = new BerWriter(2048);
+  #found() {
+    const { base, scope, filter } = this.#request;
+    const entry = this.#reading.require(base);
+    return this.#reading.search(entry, base, scope, this.#reading.compile(filter), this.#position.after);
+  }
+
+  /** All entries, where that needs no waiting and they are few. */
+  quick(): EntryBatch | undefined {
+    const entries = this.#found().quick;
+    if (!entries) return undefined;
+    scratch.reset();
     const ends: number[] = [];
-    for await (const entries of found.quick ? [found.quick] : found.batches()) {
+    for (const entry of entries) {
+      if (!this.#takes()) break;
+      if (this.#selection.listsMemberships && entry.loadMemberships()) return this.#startOver();
+      this.#write(entry, scratch, ends);
+      if (scratch.length > batchBytes) return this.#startOver();
+    }
+    return { bytes: scratch.finish(), ends };
+  }
+
+  #startOver(): undefined {
+    this.#sent = this.#position.sent;
+    this.#last = this.#position.after;
+    return undefined;
+  }
+
+  async *batches(): AsyncGenerator<EntryBatch, void, void> {
+    const writer = new BerWriter(batchBytes / 4);
+    let ends: number[] = [];
+    for await (const entries of this.#found().batches()) {
       for (const entry of entries) {
         if (!this.#takes()) {
           if (ends.length > 0) yield { bytes: writer.finish(), ends };
@@ -144,38 +211,36 @@ class Run {
           const loading = entry.loadMemberships();
           if (loading) await loading;
         }
-        this.#selection.write(entry, writer);
-        ends.push(writer.length);
-        this.sent++;
-        this.last = entry.id;
+        this.#write(entry, writer, ends);
         if (writer.length < batchBytes) continue;
         yield { bytes: writer.finish(), ends };
         writer.reset();
-        ends.length = 0;
+        ends = [];
       }
       if (!this.#goesOn()) break;
     }
     if (ends.length > 0) yield { bytes: writer.finish(), ends };
   }
 
-  #found(): Found {
-    const { base, scope, filter } = this.#request;
-    const entry: VisibleEntry = this.#reading.require(base);
-    return this.#reading.search(entry, scope, this.#reading.compile(filter), this.#after);
+  #write(entry: VisibleEntry, writer: BerWriter, ends: number[]): void {
+    this.#selection.write(entry, writer);
+    ends.push(writer.length);
+    this.#sent++;
+    this.#last = entry.id;
   }
 
   /** Whether one more entry may be sent; if not, says why. */
   #takes(): boolean {
-    if (this.sent >= this.#sizeLimit) {
+    if (this.#sent >= this.#sizeLimit) {
       this.#outcome = { code: "sizeLimitExceeded", message: `there are more than ${this.#sizeLimit} entries` };
       return false;
     }
-    this.hasMore = this.sent >= this.#pageEnd;
-    return !this.hasMore;
+    this.#hasMore = this.#sent >= this.#pageEnd;
+    return !this.#hasMore;
   }
 
   #goesOn(): boolean {
-    if (this.#context.signal.aborted) return false;
+    if (this.#context.cancellation.canceled) return false;
     if (this.#context.services.clock() < this.#deadline) return true;
     this.#outcome = { code: "timeLimitExceeded", message: "the search took longer than allowed" };
     return false;
@@ -186,4 +251,23 @@ class Run {
 function least(asked: number, allowed: number): number {
   if (asked === 0) return allowed === 0 ? Number.POSITIVE_INFINITY : allowed;
   return allowed === 0 ? asked : Math.min(asked, allowed);
+}
+
+/** Applications ask for the same few lists of attributes again and again. */
+const selections = new WeakMap<Permissions, Map<string, Selection>>();
+const selectionsKept = 32;
+const longestKeptList = 64;
+
+function selectionFor({ attributes, typesOnly }: SearchRequest, permissions: Permissions): Selection {
+  const make = () => new Selection(attributes, typesOnly, permissions.scope, { hidesStored: permissions.hidesStored });
+  if (attributes.length > longestKeptList) return make();
+  let kept = selections.get(permissions);
+  if (!kept) selections.set(permissions, (kept = new Map()));
+  const key = (typesOnly ? "types\0" : "\0") + attributes.join("\0");
+  const known = kept.get(key);
+  if (known) return known;
+  if (kept.size >= selectionsKept) kept.clear();
+  const selection = make();
+  kept.set(key, selection);
+  return selection;
 }

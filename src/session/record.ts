@@ -1,5 +1,6 @@
 // What is left of an operation: one audit line for every bind, refusal and write (rule 7 of the gate), and its numbers.
 import { type Subject, subjectDn } from "../access/permissions.js";
+import type { Clock } from "../model/clock.js";
 import type { OperationName, Result } from "../model/message.js";
 import type { ResultCode } from "../model/result-code.js";
 import type { Trail } from "../operations/context.js";
@@ -23,8 +24,7 @@ export interface Performed {
   readonly trail: Trail;
   readonly entries: number;
   readonly milliseconds: number;
-  /** When it ended, in milliseconds since 1970 UTC. */
-  readonly time: number;
+  readonly clock: Clock;
 }
 
 const alwaysAudited: ReadonlySet<OperationName> = new Set(["bind", "add", "modify", "modifyDn", "delete"]);
@@ -44,7 +44,7 @@ export function record(performed: Performed, { audit, metrics }: Telemetry): voi
   if (!alwaysAudited.has(operation) && !refusals.has(result.code) && trail.rule === undefined) return;
   const application = trail.application ?? applicationOf(performed.subject);
   audit.record({
-    time: performed.time,
+    time: performed.clock(),
     address: performed.address,
     ...(application === undefined ? {} : { application }),
     subject: subjectDn(performed.subject) || "anonymous",

@@ -3,7 +3,7 @@
 import type { Application } from "../access/application.js";
 import { anonymous, Permissions, type Subject } from "../access/permissions.js";
 import { View } from "../access/view.js";
-import type { Answers, OperationName, Request, Result } from "../model/message.js";
+import type { Answered, Answering, Answers, Cancellation, OperationName, Request, Result } from "../model/message.js";
 import type { Caller, Context, Services, Trail } from "../operations/context.js";
 import { requireKnownControls } from "../operations/controls.js";
 import { type AnsweredRequest, perform } from "../operations/operations.js";
@@ -19,11 +19,22 @@ export class SessionError extends Error {
   }
 }
 
-/** An operation under way, for the one who sends its answers. */
+/** An operation that takes a while, for the one who sends its answers. */
 export interface Underway {
   readonly answers: Answers;
-  /** Aborted: nothing of it is to be sent any more. */
-  readonly signal: AbortSignal;
+  /** Once canceled, nothing of it is to be sent any more. */
+  readonly cancellation: Cancellation;
+}
+
+class Operation implements Cancellation {
+  readonly request: AnsweredRequest;
+  readonly trail: Trail = {};
+  readonly began = performance.now();
+  canceled = false;
+
+  constructor(request: AnsweredRequest) {
+    this.request = request;
+  }
 }
 
 export class Session implements Caller {
@@ -33,7 +44,7 @@ export class Session implements Caller {
   readonly walks: PageWalks;
   readonly #services: Services;
   readonly #telemetry: Telemetry;
-  readonly #underway = new Map<number, AbortController>();
+  readonly #underway = new Map<number, Operation>();
   #subject: Subject = anonymous;
   #application: Application | undefined;
   #view: View;
@@ -84,47 +95,81 @@ export class Session implements Caller {
   }
 
   /**
-   * Takes a request. Abandon is done at once and has no answer; unbind is the connection's to obey. Throws SessionError
-   * for a message ID that is in use (RFC 4511 4.1.1.1).
+   * Takes a request: gives its answer, or what will answer it. Abandon is done at once and has no answer; unbind is the
+   * connection's to obey. Throws SessionError for a message ID that is in use (RFC 4511 4.1.1.1).
    */
-  take(request: Request): Underway | undefined {
+  take(request: Request): Answered | Underway | undefined {
     if (request.operation === "unbind") return undefined;
     if (request.operation === "abandon") {
       this.#abandon(request.target);
       return undefined;
     }
     if (this.#underway.has(request.id)) throw new SessionError(`message ID ${request.id} is in use`);
-    const controller = new AbortController();
-    this.#underway.set(request.id, controller);
-    return { answers: this.#answer(request, controller), signal: controller.signal };
+    const operation = new Operation(request);
+    if (request.operation === "bind" || this.#gate) return this.#begin(operation, this.#inTurn(operation));
+    const answering = this.#perform(operation);
+    if ("code" in answering) {
+      this.#record(operation, answering, answering.entries?.ends.length ?? 0);
+      return answering;
+    }
+    this.#running++;
+    return this.#begin(
+      operation,
+      this.#stream(operation, answering, () => this.#leave()),
+    );
+  }
+
+  #begin(operation: Operation, answers: Answers): Underway {
+    this.#underway.set(operation.request.id, operation);
+    return { answers, cancellation: operation };
   }
 
   /** Leaves the record of a request that could not be decoded; returns the result to send. */
-  refuse(operation: OperationName, result: Result): Result {
-    this.#record(operation, result, {}, 0, 0);
+  refuse(name: OperationName, result: Result): Result {
+    this.#telemetry.metrics.operation(name, result.code, 0);
     return result;
   }
 
   #abandon(target: number): void {
     // RFC 4511 4.11: what cannot be abandoned, or is not there, is passed over in silence.
-    this.#underway.get(target)?.abort();
+    const operation = this.#underway.get(target);
+    if (operation && operation.request.operation !== "bind") operation.canceled = true;
   }
 
   /** Stops everything: the client is gone. */
   close(): void {
-    for (const controller of this.#underway.values()) controller.abort();
+    for (const operation of this.#underway.values()) operation.canceled = true;
     this.walks.endAll();
   }
 
-  async *#answer(request: AnsweredRequest, controller: AbortController): Answers {
-    const began = performance.now();
-    const trail: Trail = {};
+  #perform(operation: Operation): Answering {
+    try {
+      requireKnownControls(operation.request);
+      return perform(operation.request, this.#context(operation));
+    } catch (error) {
+      return resultOf(error, this.#telemetry.log);
+    }
+  }
+
+  /** Carries out an operation when it is its turn: a bind after all others, the others after the bind. */
+  async *#inTurn(operation: Operation): Answers {
+    const leave = await this.#enter(operation.request);
+    return yield* this.#stream(operation, this.#perform(operation), leave);
+  }
+
+  async *#stream(operation: Operation, answering: Answering, leave: () => void): Answers {
     let entries = 0;
     let result: Result = { code: "canceled" };
-    const leave = await this.#enter(request);
     try {
-      requireKnownControls(request);
-      const answers = perform(request, this.#context(trail, controller.signal));
+      const answers = await answering;
+      if ("code" in answers) {
+        result = answers;
+        if (answers.entries) {
+          entries += answers.entries.ends.length;
+          yield answers.entries;
+        }
+        return result;
+      }
       try {
         let next = await answers.next();
         while (!next.done) {
@@ -140,9 +185,9 @@ export class Session implements Caller {
     } catch (error) {
       result = resultOf(error, this.#telemetry.log);
     } finally {
-      this.#underway.delete(request.id);
+      this.#underway.delete(operation.request.id);
       leave();
-      this.#record(request.operation, result, trail, entries, performance.now() - began);
+      this.#record(operation, result, entries);
     }
     return result;
   }
@@ -152,10 +197,12 @@ export class Session implements Caller {
     if (request.operation === "bind") return this.#enterAlone();
     while (this.#gate) await this.#gate;
     this.#running++;
-    return () => {
-      this.#running--;
-      if (this.#running === 0) this.#allDone?.();
-    };
+    return () => this.#leave();
+  }
+
+  #leave(): void {
+    this.#running--;
+    if (this.#running === 0) this.#allDone?.();
   }
 
   async #enterAlone(): Promise<() => void> {
@@ -181,9 +228,15 @@ export class Session implements Caller {
     };
   }
 
-  #context(trail: Trail, signal: AbortSignal): Context {
+  #context(operation: Operation): Context {
     this.#followRegistry();
-    return { services: this.#services, caller: this, view: this.#view, trail, signal };
+    return {
+      services: this.#services,
+      caller: this,
+      view: this.#view,
+      trail: operation.trail,
+      cancellation: operation,
+    };
   }
 
   /** An application that was removed, disabled or narrowed loses what it lost at the next operation. */
@@ -204,12 +257,19 @@ export class Session implements Caller {
     }
   }
 
-  #record(operation: OperationName, result: Result, trail: Trail, entries: number, milliseconds: number): void {
-    const { number, address } = this;
-    const subject = this.#subject;
-    const time = this.#services.clock();
+  #record({ request, trail, began }: Operation, result: Result, entries: number): void {
     record(
-      { session: number, address, subject, operation, result, trail, entries, milliseconds, time },
+      {
+        session: this.number,
+        address: this.address,
+        subject: this.#subject,
+        operation: request.operation,
+        result,
+        trail,
+        entries,
+        milliseconds: performance.now() - began,
+        clock: this.#services.clock,
+      },
       this.#telemetry,
     );
   }

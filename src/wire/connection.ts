@@ -13,7 +13,7 @@ import { DispatchedMessage, type DispatchingSocket } from "./ldapjs-server.js";
 
 /** Answers are handed to the socket when there are so many bytes of them, or when nothing is under way. */
 const flushBytes = 64 * 1024;
-const firstCapacity = 1024;
+const firstCapacity = 2048;
 /** How long a client may take to hear why it is disconnected, in milliseconds. */
 const goodbyeTime = 1000;
 
@@ -37,6 +37,7 @@ export class Connection {
   readonly #limits: Limits;
   readonly #log: Log;
   readonly #framing: Framing;
+  readonly #takeMessage = (message: Buffer): boolean => this.#take(message);
   #out = new BerWriter(firstCapacity);
   #flushDue = false;
   #paused = false;
@@ -69,7 +70,8 @@ export class Connection {
     if (this.#ended) return;
     this.#lastHeard = performance.now();
     this.#framing.limit = this.session.hasBound ? this.#limits.messageBytes : this.#limits.messageBytesBeforeBind;
-    this.#guard(() => this.#framing.push(chunk, (message) => this.#take(message)));
+    this.#guard(() => this.#framing.push(chunk, this.#takeMessage));
+    if (this.#flushDue) this.#flush();
   }
 
   /** Turns what ends a connection into its end; anything else that is thrown here is a mistake of ours. */
@@ -120,18 +122,25 @@ export class Connection {
       this.end();
       return;
     }
-    const underway = this.session.take(request);
-    if (!underway) return;
-    this.#send(request, underway).catch((error: unknown) => {
+    const taken = this.session.take(request);
+    if (!taken) return;
+    if ("code" in taken) {
+      if (taken.entries) writeEntries(this.#out, request.id, taken.entries);
+      writeResult(this.#out, request.id, request.operation, taken);
+      if (this.#out.length >= flushBytes) this.#flush();
+      else this.#flushDue = true; // when the chunk is worked through
+      return;
+    }
+    this.#send(request, taken).catch((error: unknown) => {
       this.#log.error({ err: error, session: this.session.number }, "answers could not be sent");
       this.destroy();
     });
   }
 
-  async #send(request: Request, { answers, signal }: Underway): Promise<void> {
+  async #send(request: Request, { answers, cancellation }: Underway): Promise<void> {
     let next = await answers.next();
     while (!next.done) {
-      if (this.#ended || signal.aborted) {
+      if (this.#ended || cancellation.canceled) {
         await answers.return(canceled);
         break;
       }
@@ -142,7 +151,7 @@ export class Connection {
       }
       next = await answers.next();
     }
-    if (next.done && !this.#ended && !signal.aborted) {
+    if (next.done && !this.#ended && !cancellation.canceled) {
       writeResult(this.#out, request.id, request.operation, next.value);
       if (this.session.inFlight === 0) this.#flush();
       else this.#flushSoon();
@@ -153,7 +162,8 @@ export class Connection {
   #readOn(): void {
     if (!this.#paused || this.#ended || this.session.inFlight >= this.#limits.operationsPerConnection) return;
     this.#paused = false;
-    this.#guard(() => this.#framing.resume((message) => this.#take(message)));
+    this.#guard(() => this.#framing.resume(this.#takeMessage));
+    if (this.#flushDue) this.#flush();
     if (!this.#paused && !this.#ended) this.#socket.resume();
   }
 
@@ -184,10 +194,11 @@ export class Connection {
   #flush(): void {
     this.#flushDue = false;
     if (this.#out.length === 0 || this.#socket.destroyed) return;
-    const bytes = this.#out.finish();
-    this.#out = new BerWriter(firstCapacity);
-    this.#lastHeard = performance.now();
-    if (!this.#socket.write(bytes)) this.#stalledSince ??= performance.now();
+    const isTaken = this.#socket.write(this.#out.finish());
+    // What the kernel has not taken at once still stands in this memory.
+    if (this.#socket.writableLength === 0 && this.#out.length < flushBytes) this.#out.reset();
+    else this.#out = new BerWriter(firstCapacity);
+    if (!isTaken) this.#stalledSince ??= performance.now();
   }
 
   /** Holds the connection against its limits on time. */
