@@ -1,6 +1,6 @@
 // Paged results (RFC 2696). A cookie carries the position of the walk, signed, so that going on costs one page and
-// nothing else has to be kept. While the connection lives, and within limits, the walk also keeps its snapshot, so that
-// its pages are one moment; where that is gone, the walk goes on with the present.
+// nothing else has to be kept. While the connection lives, and within limits, the walk also keeps its snapshot and the
+// scan under way, so that its pages are one moment and one pass; where they are gone, it goes on with the present.
 import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import type { ViewReading } from "../access/view.js";
 import { BerError, BerReader } from "../ber/reader.js";
@@ -9,6 +9,7 @@ import { fail } from "../model/failure.js";
 import type { Limits } from "../model/limits.js";
 import type { Control, SearchRequest } from "../model/message.js";
 import { pagedResultsOid } from "./controls.js";
+import type { EntryStream } from "./entry-stream.js";
 
 /** Of this process: a cookie does not outlive the server that made it. */
 const key = randomBytes(32);
@@ -101,15 +102,21 @@ export function decodeCookie(cookie: Buffer, request: SearchRequest, subject: st
   return { after: signed.readUIntBE(0, 6), sent: signed.readUIntBE(6, 6), walk: signed.readUInt32BE(12) };
 }
 
-interface Walk {
+/** What a walk keeps between two pages: its moment, and where the search stood in it. */
+export interface KeptWalk {
   readonly reading: ViewReading;
+  /** Undefined: the search is begun anew behind the position. */
+  readonly rest: EntryStream | undefined;
+}
+
+interface TimedWalk extends KeptWalk {
   readonly timer: NodeJS.Timeout;
 }
 
 /** The snapshots of one connection's open walks. */
 export class PageWalks {
   readonly #limits: Limits;
-  readonly #walks = new Map<number, Walk>();
+  readonly #walks = new Map<number, TimedWalk>();
   #last = 0;
 
   constructor(limits: Limits) {
@@ -122,26 +129,29 @@ export class PageWalks {
     return this.#last;
   }
 
-  /** Takes the snapshot of a walk out, if it is still kept: the taker releases it or keeps it again. */
-  take(walk: number): ViewReading | undefined {
+  /** Takes what a walk has kept, if it is still there: the taker ends it or keeps it again. */
+  take(walk: number): KeptWalk | undefined {
     const kept = this.#walks.get(walk);
     if (!kept) return undefined;
     clearTimeout(kept.timer);
     this.#walks.delete(walk);
-    return kept.reading;
+    return kept;
   }
 
-  /** Keeps a snapshot for the next page of a walk. */
-  keep(walk: number, reading: ViewReading): void {
+  /** Keeps what the next page of a walk goes on with. */
+  keep(walk: number, { reading, rest }: KeptWalk): void {
     const timer = setTimeout(() => this.end(walk), this.#limits.pagedSearchTime);
     timer.unref();
-    this.#walks.set(walk, { reading, timer });
+    this.#walks.set(walk, { reading, rest, timer });
     const [oldest] = this.#walks.keys();
     if (this.#walks.size > this.#limits.pagedSearches && oldest !== undefined) this.end(oldest);
   }
 
   end(walk: number): void {
-    this.take(walk)?.release();
+    const kept = this.take(walk);
+    if (!kept) return;
+    kept.rest?.close();
+    kept.reading.release();
   }
 
   /** Forgets every walk: when the identity changes or the connection ends. */

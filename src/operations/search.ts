@@ -16,9 +16,11 @@ import {
 } from "../model/message.js";
 import type { Schema } from "../model/schema.js";
 import type { Context } from "./context.js";
+import { EntryStream } from "./entry-stream.js";
 import {
   decodeCookie,
   encodeCookie,
+  type KeptWalk,
   type PageRequest,
   type Position,
   pageRequest,
@@ -39,7 +41,7 @@ export function search(request: SearchRequest, context: Context): Answering {
   view.permissions.requireSession();
   const page = pageRequest(request);
   const walk = page && continueWalk(page, request, context);
-  const reading = walk?.reading ?? view.read();
+  const reading = walk?.kept?.reading ?? view.read();
   return reading instanceof Promise
     ? reading.then((ready) => searchAt(ready, request, context, page, walk))
     : searchAt(reading, request, context, page, walk);
@@ -68,15 +70,15 @@ function once(kept: WeakMap<Schema, StaticEntry>, schema: Schema, make: () => St
 /** A page walk at the page that is asked for. */
 interface Walk {
   readonly position: Position;
-  /** The moment that the walk began at, where it is still kept. */
-  readonly reading: ViewReading | undefined;
+  /** The moment that the walk began at, and the rest of its search, where they are still kept. */
+  readonly kept: KeptWalk | undefined;
 }
 
 function continueWalk({ cookie }: PageRequest, request: SearchRequest, { caller }: Context): Walk {
   const { walks } = caller;
-  if (cookie.length === 0) return { position: { after: 0, sent: 0, walk: walks.begin() }, reading: undefined };
+  if (cookie.length === 0) return { position: { after: 0, sent: 0, walk: walks.begin() }, kept: undefined };
   const position = decodeCookie(cookie, request, subjectDn(caller.subject));
-  return { position, reading: walks.take(position.walk) };
+  return { position, kept: walks.take(position.walk) };
 }
 
 /** Answers from one moment, and sees to it that the moment is given back. */
@@ -89,8 +91,11 @@ function searchAt(
 ): Answered | Answers {
   let isOurs = true;
   try {
-    if (page?.size === 0) return { ...success, controls: [pageResponse(Buffer.alloc(0))] };
-    const run = new Run(request, context, reading, page, walk?.position);
+    if (page?.size === 0) {
+      walk?.kept?.rest?.close();
+      return { ...success, controls: [pageResponse(Buffer.alloc(0))] };
+    }
+    const run = new Run(request, context, reading, page, walk);
     const quick = run.quick();
     if (!quick) {
       isOurs = false;
@@ -109,7 +114,10 @@ async function* stream(run: Run, reading: ViewReading): Answers {
     yield* run.batches();
     return run.result();
   } finally {
-    if (!run.keepsReading) reading.release();
+    if (!run.keepsReading) {
+      run.close();
+      reading.release();
+    }
   }
 }
 
@@ -132,6 +140,8 @@ class Run {
   #sent: number;
   #last: number;
   #hasMore = false;
+  /** What is left of the search: of an earlier page, or of this one for the next. */
+  #rest: EntryStream | undefined;
   /** Whether the walk goes on with this moment, so that it must not be released. */
   keepsReading = false;
 
@@ -140,14 +150,16 @@ class Run {
     context: Context,
     reading: ViewReading,
     page: PageRequest | undefined,
-    position: Position = { after: 0, sent: 0, walk: 0 },
+    walk: Walk | undefined,
   ) {
     const { limits, clock } = context.services;
     this.#request = request;
     this.#context = context;
     this.#reading = reading;
+    const position = walk?.position ?? { after: 0, sent: 0, walk: 0 };
     this.#page = page;
     this.#position = position;
+    this.#rest = walk?.kept?.rest;
     this.#selection = selectionFor(request, context.view.permissions);
     this.#last = position.after;
     this.#sent = position.sent;
@@ -165,7 +177,7 @@ class Run {
       const { caller } = this.#context;
       const next = { after: this.#last, sent: this.#sent, walk };
       cookie = encodeCookie(next, this.#request, subjectDn(caller.subject));
-      caller.walks.keep(walk, this.#reading);
+      caller.walks.keep(walk, { reading: this.#reading, rest: this.#rest });
       this.keepsReading = true;
     }
     return { ...this.#outcome, controls: [pageResponse(cookie)] };
@@ -179,6 +191,7 @@ class Run {
 
   /** All entries, where that needs no waiting and they are few. */
   quick(): EntryBatch | undefined {
+    if (this.#rest) return undefined;
     const entries = this.#found().quick;
     if (!entries) return undefined;
     scratch.reset();
@@ -201,9 +214,11 @@ class Run {
   async *batches(): AsyncGenerator<EntryBatch, void, void> {
     const writer = new BerWriter(batchBytes / 4);
     let ends: number[] = [];
-    for await (const entries of this.#found().batches()) {
-      for (const entry of entries) {
+    this.#rest ??= new EntryStream(this.#found().batches());
+    for (let entries = await this.#rest.next(); entries; entries = await this.#rest.next()) {
+      for (const [n, entry] of entries.entries()) {
         if (!this.#takes()) {
+          this.#rest.giveBack(entries.slice(n));
           if (ends.length > 0) yield { bytes: writer.finish(), ends };
           return;
         }
@@ -220,6 +235,11 @@ class Run {
       if (!this.#goesOn()) break;
     }
     if (ends.length > 0) yield { bytes: writer.finish(), ends };
+  }
+
+  /** Ends what is left of the search. */
+  close(): void {
+    this.#rest?.close();
   }
 
   #write(entry: VisibleEntry, writer: BerWriter, ends: number[]): void {
@@ -261,8 +281,8 @@ const longestKeptList = 64;
 function selectionFor({ attributes, typesOnly }: SearchRequest, permissions: Permissions): Selection {
   const make = () => new Selection(attributes, typesOnly, permissions.scope, { hidesStored: permissions.hidesStored });
   if (attributes.length > longestKeptList) return make();
-  let kept = selections.get(permissions);
-  if (!kept) selections.set(permissions, (kept = new Map()));
+  const kept = selections.get(permissions) ?? new Map<string, Selection>();
+  selections.set(permissions, kept);
   const key = (typesOnly ? "types\0" : "\0") + attributes.join("\0");
   const known = kept.get(key);
   if (known) return known;
