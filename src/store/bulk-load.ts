@@ -2,13 +2,13 @@
 // at the end, in the order of their keys. The store is not read meanwhile, and a load that is cut off leaves nothing.
 import type { Dn } from "../model/dn.js";
 import { fail } from "../model/failure.js";
-import { encodeEntryRow, StoredEntry, uuidText } from "./entry-row.js";
+import { uuidText } from "./entry-row.js";
 import type { TermSink } from "./indexes.js";
 import { type Key, keys } from "./keys.js";
-import type { LevelStore } from "./level-store.js";
+import { clearLoad, type LevelStore } from "./level-store.js";
 import { loadPostings, postingRows, readPostings, runRows, sortedUnique } from "./postings.js";
 import { type MemberName, noParent } from "./reading.js";
-import { countValue, type EntryDraft, encodeSecrets, idValue, newUuid } from "./transaction.js";
+import { countValue, type EntryDraft, encodeSecrets, entryOf, idValue, newUuid } from "./transaction.js";
 
 export interface LoadedEntry extends EntryDraft {
   readonly dn: Dn;
@@ -25,6 +25,7 @@ const gatheredTerms = 12_000_000;
 export class BulkLoad {
   readonly #store: LevelStore;
   readonly #actor: string;
+  readonly #firstId: number;
   readonly #ids = new Map<string, number>();
   readonly #childCounts = new Map<number, number>();
   readonly #members: { group: number; names: readonly MemberName[] }[] = [];
@@ -33,26 +34,28 @@ export class BulkLoad {
   #grams = new Map<Key, number[]>();
   #gathered = 0;
   #flushed = false;
-  #lastId = 0;
+  #lastId: number;
   #rows = new Map<Key, Buffer | undefined>();
 
-  private constructor(store: LevelStore, actor: string) {
+  private constructor(store: LevelStore, actor: string, lastId: number) {
     this.#store = store;
     this.#actor = actor;
+    this.#lastId = lastId;
+    this.#firstId = lastId + 1;
   }
 
   /** Begins a load. The store must be empty, and nothing else may write to it until the load ends. */
   static async begin(store: LevelStore, actor: string): Promise<BulkLoad> {
     const reading = store.read();
-    const { entryCount } = reading;
+    const { entryCount, lastId } = reading;
     reading.release();
     if (entryCount > 0) fail("unwillingToPerform", "only an empty store can be loaded in bulk");
     await store.rows.write(new Map([[keys.meta("loading"), Buffer.from("1")]]), store.revision);
-    return new BulkLoad(store, actor);
+    return new BulkLoad(store, actor, lastId);
   }
 
   get entries(): number {
-    return this.#lastId;
+    return this.#lastId - this.#firstId + 1;
   }
 
   /** Whether an entry of this name was loaded. */
@@ -77,7 +80,7 @@ export class BulkLoad {
     if (entry.uuid) this.#uuids.add(uuidText(uuid));
     const rdn = isSuffix ? suffix.toString() : entry.dn.rdn!.toString();
     const revision = this.#store.revision + 1;
-    const stored = new StoredEntry(id, encodeEntryRow({ ...entry, parent, rdn, uuid, revision }, entry.attributes));
+    const stored = entryOf(id, entry, { parent, rdn, uuid, revision });
     this.#rows.set(keys.entry(id), stored.bytes);
     this.#rows.set(keys.child(parent, isSuffix ? normal : entry.dn.rdn!.normal(schema)), idValue(id));
     if (entry.passwords.length > 0) this.#rows.set(keys.secrets(id), encodeSecrets(entry.passwords));
@@ -114,48 +117,27 @@ export class BulkLoad {
       time: this.#store.clock(),
       kind: "load",
       actor: this.#actor,
-      id: 1,
+      id: this.#firstId,
       uuid: "",
       dn: this.#store.suffix.toString(),
-      entries: this.#lastId,
+      entries: this.entries,
     };
     await this.#writeRows();
+    await this.#store.rows.settle();
     const last = new Map<Key, Buffer | undefined>([
       [keys.meta("loading"), undefined],
       [keys.meta("lastId"), idValue(this.#lastId)],
       [keys.change(revision), Buffer.from(JSON.stringify(record))],
     ]);
-    if (this.#lastId > 0) last.set(keys.meta("entries"), countValue(this.#lastId));
-    // The one durable write: LevelDB's log is in order, so what came before is durable with it.
+    if (this.entries > 0) last.set(keys.meta("entries"), countValue(this.entries));
     await this.#store.rows.write(last, revision);
-    this.#store.rows.forget();
-    return this.#lastId;
+    return this.entries;
   }
 
   /** Ends the load without a trace. */
   async abort(): Promise<void> {
     this.#rows.clear();
-    const { rows } = this.#store;
-    const snapshot = rows.snapshot();
-    try {
-      for (const space of "escgtMWuUipxR") {
-        for await (const found of snapshot.range(space, String.fromCharCode(space.charCodeAt(0) + 1), {
-          batch: 5000,
-        })) {
-          await rows.write(new Map(found.map(({ key }) => [key, undefined])), rows.revision, false);
-        }
-      }
-    } finally {
-      snapshot.release();
-    }
-    await rows.write(
-      new Map([
-        [keys.meta("loading"), undefined],
-        [keys.meta("danglings"), undefined],
-      ]),
-      rows.revision,
-    );
-    rows.forget();
+    await clearLoad(this.#store.rows);
   }
 
   async #put(key: Key, value: Buffer): Promise<void> {

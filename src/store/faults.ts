@@ -6,7 +6,7 @@ import type { TermSink } from "./indexes.js";
 import { idAt, type Key, keys } from "./keys.js";
 import type { LevelStore } from "./level-store.js";
 import { loadPostings, pushRun, readPostings, readVarint, sortedUnique } from "./postings.js";
-import { noParent } from "./reading.js";
+import { memberName, noParent } from "./reading.js";
 import { type RowReader, rangeOf } from "./rows.js";
 
 /** Index terms are compared in so many passes that one pass holds those of about this many entries. */
@@ -66,9 +66,12 @@ async function* treeFaults(rows: RowReader, entries: Map<number, number>): Async
     childCounts.set(parent, (childCounts.get(parent) ?? 0) + 1);
     if (!entries.has(parent)) yield `entry ${id} stands below entry ${parent}, which does not exist`;
   }
+  const named = new Set<number>();
   for await (const found of rangeOf(rows, "t")) {
     for (const { key, value } of found) {
       const id = value.readUIntBE(0, 6);
+      if (named.has(id)) yield `the tree names entry ${id} twice`;
+      named.add(id);
       if (entries.get(id) !== idAt(key, 1))
         yield `the tree names entry ${id} below entry ${idAt(key, 1)}, where it is not`;
     }
@@ -129,8 +132,9 @@ async function* listFaults(
   const { count } = readPostings(rows, head);
   if (count !== listed.length) yield `the list of ${what} holds ${listed.length}, but its count says ${count}`;
   if (listed.length !== wanted.length || listed.some((id, n) => id !== wanted[n])) {
-    const missing = wanted.filter((id) => !listed.includes(id)).slice(0, 5);
-    const surplus = listed.filter((id) => !wanted.includes(id)).slice(0, 5);
+    const [those, these] = [new Set(listed), new Set(wanted)];
+    const missing = wanted.filter((id) => !those.has(id)).slice(0, 5);
+    const surplus = listed.filter((id) => !these.has(id)).slice(0, 5);
     yield `the list of ${what} is wrong: missing ${missing.join(" ") || "none"}, too many ${surplus.join(" ") || "none"}`;
   }
 }
@@ -140,22 +144,32 @@ async function* danglingFaults(
   store: LevelStore,
   entries: Map<number, number>,
 ): AsyncGenerator<string> {
-  const counts = new Map<number, number>();
+  const counts = new Map<number, { found: number; said: number }>();
   let total = 0;
   const reading = store.read();
   try {
     for await (const found of rangeOf(rows, "u")) {
-      for (const { key } of found) {
+      for (const { key, value } of found) {
         const group = idAt(key, 1);
         if (!entries.has(group)) yield `a member value of entry ${group}, which does not exist`;
-        if (key.length === 7) continue;
+        const counted = counts.get(group) ?? { found: 0, said: 0 };
+        counts.set(group, counted);
+        if (key.length === 7) {
+          counted.said = readCount(rows, key);
+          continue;
+        }
         total++;
-        counts.set(group, (counts.get(group) ?? 0) + 1);
+        counted.found++;
+        const name = key.slice(7);
+        const written = value.toString("utf8");
+        if (!rows.get(`U${String.fromCharCode(name.length)}${name}${key.slice(1, 7)}`))
+          yield `the missing member ${written} of entry ${group} is not listed by its name`;
+        const member = reading.resolveMember(memberName(name.startsWith("U") ? "uid" : "dn", written));
+        if (member !== undefined) yield `entry ${group} has ${written} as a missing member, but it is entry ${member}`;
       }
     }
-    for (const [group, count] of counts) {
-      if (reading.danglingCount(group) !== count)
-        yield `entry ${group} names ${count} missing members, but the count says ${reading.danglingCount(group)}`;
+    for (const [group, { found, said }] of counts) {
+      if (found !== said) yield `entry ${group} names ${found} missing members, but the count says ${said}`;
     }
     let named = 0;
     for await (const found of rangeOf(rows, "U")) named += found.length;
@@ -204,8 +218,11 @@ async function* indexFaults(rows: RowReader, store: LevelStore, pass: number, pa
   }
   for (const [prefix, ids] of grams) {
     const wanted = sortedUnique(ids);
-    const present = sortedUnique(listed.get(prefix) ?? []);
+    const all = listed.get(prefix) ?? [];
+    const { length } = all;
+    const present = sortedUnique(all);
     listed.delete(prefix);
+    if (present.length !== length) yield `the substring index ${shown(prefix)} lists an entry twice`;
     if (wanted.length !== present.length || wanted.some((entry, n) => entry !== present[n])) {
       yield `the substring index ${shown(prefix)} lists ${present.length} entries where ${wanted.length} have it`;
     }

@@ -42,15 +42,19 @@ export function idAt(key: Key, at: number): number {
   return id;
 }
 
-/** Longer values are cut and marked with a digest: order then holds for the part kept, equality for the whole. */
+/**
+ * Longer values are cut and marked with a digest: order then holds for the part kept, equality for the whole. What was
+ * cut is longer than anything that was not, so nobody can write a value that stands at the key of another.
+ */
 const longestValue = 64;
 const keptOfLongValue = 48;
+const digestBytes = longestValue + 1 - keptOfLongValue;
 
-/** A value in the form in which it stands in a key: at most 64 bytes. */
+/** A value in the form in which it stands in a key: at most 65 bytes. */
 export function keyValue(normal: string): string {
   if (normal.length <= longestValue) return normal;
   const digest = createHash("sha256").update(normal, "latin1").digest().toString("latin1");
-  return normal.slice(0, keptOfLongValue) + digest.slice(0, longestValue - keptOfLongValue);
+  return normal.slice(0, keptOfLongValue) + digest.slice(0, digestBytes);
 }
 
 /** The part of a value by which keys may be ranged over: a bound longer than what keys keep is cut. */

@@ -35,11 +35,13 @@ interface Waiting {
 }
 
 interface Prepared {
-  readonly waiting: Waiting;
   readonly outcome: unknown;
   readonly commit: Commit | undefined;
   readonly renamed: boolean;
 }
+
+/** What became of one waiting write, before it is on disk. */
+type Outcome = { readonly done: Prepared } | { readonly error: unknown };
 
 export class LevelStore implements Store {
   readonly rows: Rows;
@@ -92,13 +94,12 @@ export class LevelStore implements Store {
       );
     }
     // A load that was cut off is visible to nobody: it began with an empty store and ends with one.
-    if (loading) await rows.clear();
-    const changes = new Map<string, Buffer | undefined>([
-      [keys.meta("format"), Buffer.from(storeFormat)],
-      [keys.meta("suffix"), Buffer.from(suffix.normal(schema), "latin1")],
-    ]);
+    if (loading) await clearLoad(rows);
+    const changes = new Map<string, Buffer | undefined>();
+    if (format === undefined) changes.set(keys.meta("format"), Buffer.from(storeFormat));
+    if (kept === undefined) changes.set(keys.meta("suffix"), Buffer.from(suffix.normal(schema), "latin1"));
     const numbers = await numberTypes(rows, schema, changes);
-    await rows.write(changes, 0);
+    if (changes.size > 0) await rows.write(changes, 0);
     const dns = new SharedDns(Math.floor(options.limits.cacheBytes / 4));
     const frame = { schema, suffix, indexes: new Indexes(schema, numbers), dns };
     const store = new LevelStore(rows, frame, dns, options);
@@ -146,9 +147,7 @@ export class LevelStore implements Store {
         resolve: (value) => resolve(value as T),
         reject,
       });
-      this.#writing ??= this.#drain().finally(() => {
-        this.#writing = undefined;
-      });
+      this.#writing ??= this.#drain();
     });
   }
 
@@ -160,9 +159,12 @@ export class LevelStore implements Store {
   async *changes(from: number): AsyncGenerator<ChangeRecord, void, void> {
     const snapshot = this.rows.snapshot();
     try {
-      const oldest = Math.max(1, snapshot.revision - this.#limits.changesKept + 1);
+      const oldest = Math.max(
+        (await edgeRevision(snapshot, false)) ?? 1,
+        snapshot.revision - this.#limits.changesKept + 1,
+      );
       if (from < oldest) fail("noSuchObject", `changes before revision ${oldest} are not kept any more`);
-      for await (const rows of snapshot.range(keys.change(from), afterPrefix("l"))) {
+      for await (const rows of snapshot.range(keys.change(Math.max(1, from)), afterPrefix("l"))) {
         for (const { value } of rows) yield decodeChange(value);
       }
     } finally {
@@ -177,41 +179,63 @@ export class LevelStore implements Store {
   }
 
   async #drain(): Promise<void> {
-    while (this.#queue.length > 0) await this.#commitGroup(this.#queue.splice(0, groupSize));
+    try {
+      while (this.#queue.length > 0) await this.#commitGroup(this.#queue.splice(0, groupSize));
+    } finally {
+      // In the same turn in which the queue was seen empty: a write that comes later must find nobody at work.
+      this.#writing = undefined;
+    }
   }
 
   /** Prepares every waiting write on top of the one before, and makes all of them durable with one batch. */
   async #commitGroup(group: readonly Waiting[]): Promise<void> {
+    if (this.#failure !== undefined) {
+      for (const waiting of group) waiting.reject(this.#refusal());
+      return;
+    }
     const snapshot = this.rows.snapshot();
     const overlay = new Overlay(snapshot);
-    const prepared: Prepared[] = [];
+    const outcomes: Outcome[] = [];
     let { revision } = snapshot;
+    let renamed = false;
     for (const waiting of group) {
       try {
         const done = await this.#prepareOne(waiting, overlay, revision + 1);
         if (done.commit) {
           revision++;
           overlay.absorb(done.commit.changes);
+          renamed ||= done.renamed;
         }
-        prepared.push(done);
+        outcomes.push({ done });
       } catch (error) {
-        waiting.reject(error);
+        outcomes.push({ error });
       }
     }
+    // Before the new names can be read: whoever still reads the old ones computes them meanwhile.
+    if (renamed) this.#dns.reset(revision);
     try {
       if (revision > snapshot.revision) await this.rows.write(overlay.changes, revision);
     } catch (error) {
       this.#failure = error;
-      for (const { waiting } of prepared) waiting.reject(this.#refusal());
+      // Also those that failed or changed nothing: what they saw may have been written by one that is refused now.
+      for (const waiting of group) waiting.reject(this.#refusal());
       return;
     } finally {
       snapshot.release();
     }
-    if (prepared.some(({ renamed }) => renamed)) this.#dns.reset(revision);
-    for (const { waiting, outcome, commit } of prepared) {
-      if (commit) for (const listener of this.#listeners) listener(commit.record);
-      waiting.resolve(outcome);
+    outcomes.forEach((outcome, n) => {
+      this.#answer(group[n]!, outcome);
+    });
+  }
+
+  #answer(waiting: Waiting, outcome: Outcome): void {
+    if ("error" in outcome) {
+      waiting.reject(outcome.error);
+      return;
     }
+    const { commit } = outcome.done;
+    if (commit) for (const listener of this.#listeners) tell(listener, commit.record);
+    waiting.resolve(outcome.done.outcome);
   }
 
   async #prepareOne(waiting: Waiting, group: Overlay, revision: number): Promise<Prepared> {
@@ -221,7 +245,7 @@ export class LevelStore implements Store {
     const { change, guards, renamed } = transaction;
     if (!change) {
       if (own.changes.size > 0) throw new Error("a transaction changed rows without recording a change");
-      return { waiting, outcome, commit: undefined, renamed: false };
+      return { outcome, commit: undefined, renamed: false };
     }
     const record: ChangeRecord = { revision, time: this.#clock(), ...change };
     own.put(keys.change(revision), Buffer.from(JSON.stringify(record)));
@@ -229,7 +253,7 @@ export class LevelStore implements Store {
     if (forgotten > 0) own.delete(keys.change(forgotten));
     const commit: Commit = { guards, changes: own.changes, record };
     checkGuards(commit.guards, group);
-    return { waiting, outcome, commit, renamed };
+    return { outcome, commit, renamed };
   }
 
   #refusal(): LdapError {
@@ -253,6 +277,17 @@ export class LevelStore implements Store {
     } finally {
       snapshot.release();
     }
+  }
+}
+
+/** A listener that throws keeps nobody else from hearing, and no writer from its answer. */
+function tell(listener: (record: ChangeRecord) => void, record: ChangeRecord): void {
+  try {
+    listener(record);
+  } catch (error) {
+    setImmediate(() => {
+      throw error;
+    });
   }
 }
 
@@ -322,12 +357,26 @@ async function numberTypes(rows: Rows, schema: Schema, changes: Map<string, Buff
 async function lastRevision(rows: Rows): Promise<number> {
   const snapshot = rows.snapshot();
   try {
-    for await (const [last] of snapshot.range("l", "m", { reverse: true, limit: 1 }))
-      if (last) return idAt(last.key, 1);
-    return 0;
+    return (await edgeRevision(snapshot, true)) ?? 0;
   } finally {
     snapshot.release();
   }
+}
+
+/** The last revision in the change log, or the first one; undefined where it is empty. */
+async function edgeRevision(rows: RowReader, last: boolean): Promise<number | undefined> {
+  for await (const [row] of rangeOf(rows, "l", { reverse: last, limit: 1 })) if (row) return idAt(row.key, 1);
+  return undefined;
+}
+
+/** Removes what a bulk load wrote, and its mark when nothing else is left. Changes and counters stay as they were. */
+export async function clearLoad(rows: Rows): Promise<void> {
+  await rows.clear("escgtMWuUipxR");
+  const marks = new Map([
+    [keys.meta("danglings"), undefined],
+    [keys.meta("loading"), undefined],
+  ]);
+  await rows.write(marks, rows.revision);
 }
 
 function decodeChange(value: Buffer): ChangeRecord {

@@ -3,10 +3,16 @@ import type { Key } from "./keys.js";
 import type { RowEditor } from "./postings.js";
 import type { RangeOptions, Row, RowReader } from "./rows.js";
 
+/** So many keys are put in their places one by one. */
+const fewKeys = 16;
+
 export class Overlay implements RowEditor {
   readonly #base: RowReader;
   /** What changed: undefined is a deletion. */
   readonly changes = new Map<Key, Buffer | undefined>();
+  /** The changed keys in order, but for the newest, which are put in their places when a range is asked for. */
+  #ordered: Key[] = [];
+  #unordered: Key[] = [];
 
   constructor(base: RowReader) {
     this.#base = base;
@@ -18,26 +24,57 @@ export class Overlay implements RowEditor {
   }
 
   put(key: Key, value: Buffer): void {
-    this.changes.set(key, value);
+    this.#set(key, value);
   }
 
   delete(key: Key): void {
-    this.changes.set(key, undefined);
+    this.#set(key, undefined);
   }
 
   /** Takes over the changes of an overlay that lay over this one. */
   absorb(changes: ReadonlyMap<Key, Buffer | undefined>): void {
-    for (const [key, value] of changes) this.changes.set(key, value);
+    for (const [key, value] of changes) this.#set(key, value);
+  }
+
+  #set(key: Key, value: Buffer | undefined): void {
+    const { size } = this.changes;
+    this.changes.set(key, value);
+    if (this.changes.size > size) this.#unordered.push(key);
+  }
+
+  /** The changed keys from `from` (inclusive) to `to` (exclusive), in order. */
+  #changed(from: Key, to: Key): Key[] {
+    this.#order();
+    return this.#ordered.slice(firstNotBelow(this.#ordered, from), firstNotBelow(this.#ordered, to));
+  }
+
+  #order(): void {
+    const fresh = this.#unordered;
+    if (fresh.length === 0) return;
+    this.#unordered = [];
+    if (fresh.length <= fewKeys) {
+      for (const key of fresh) this.#ordered.splice(firstNotBelow(this.#ordered, key), 0, key);
+      return;
+    }
+    fresh.sort(byKey);
+    const ordered = this.#ordered;
+    const merged: Key[] = [];
+    let at = 0;
+    for (const key of fresh) {
+      while (at < ordered.length && ordered[at]! < key) merged.push(ordered[at++]!);
+      merged.push(key);
+    }
+    while (at < ordered.length) merged.push(ordered[at++]!);
+    this.#ordered = merged;
   }
 
   async *range(from: Key, to: Key, options: RangeOptions = {}): AsyncGenerator<Row[], void, void> {
     const { reverse = false, limit = Number.POSITIVE_INFINITY, batch = 500 } = options;
-    const changed = [...this.changes.keys()].filter((key) => key >= from && key < to);
+    const changed = this.#changed(from, to);
     if (changed.length === 0) {
       yield* this.#base.range(from, to, options);
       return;
     }
-    changed.sort();
     if (reverse) changed.reverse();
     const isBefore = (a: Key, b: Key) => (reverse ? a > b : a < b);
     let at = 0;
@@ -66,4 +103,18 @@ export class Overlay implements RowEditor {
     changesUpTo(undefined, rest);
     if (rest.length > 0) yield take(rest);
   }
+}
+
+const byKey = (a: Key, b: Key): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Where the first key stands that is not below this one. */
+function firstNotBelow(ordered: readonly Key[], key: Key): number {
+  let low = 0;
+  let high = ordered.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (ordered[middle]! < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

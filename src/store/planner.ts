@@ -6,7 +6,7 @@ import type { CompiledFilter, EqualityNode, OrderingNode, PresentNode, Substring
 import type { AttributeType } from "../model/schema.js";
 import { gramLength, gramsOf, valueEnd, valueStart } from "./indexes.js";
 import { afterPrefix, type Key, keyBound, keys } from "./keys.js";
-import { loadPostings, type Postings, pushRun, readPostings, sortedUnique } from "./postings.js";
+import { loadPostings, loadPostingsOf, type Postings, pushRun, readPostings, sortedUnique } from "./postings.js";
 import type { Reading } from "./reading.js";
 import { rangeOf } from "./rows.js";
 
@@ -155,7 +155,7 @@ function planRange(node: PresentNode | OrderingNode, reading: Reading): Plan | u
   const ranges: { from: Key; to: Key }[] = [];
   for (const { type } of node.targets) {
     const number = lookups[type.name] ? undefined : reading.frame.indexes.numberOf(type);
-    if (number === undefined) return undefined;
+    if (number === undefined || !isOrderedBy(type, node)) return undefined;
     ranges.push(rangeFor(node, type, number));
   }
   return {
@@ -163,6 +163,11 @@ function planRange(node: PresentNode | OrderingNode, reading: Reading): Plan | u
     reason: `range over ${node.targets.map(({ type }) => type.name).join(", ")}`,
     load: (most) => loadRanges(reading, ranges, most),
   };
+}
+
+/** Index keys hold the normal forms of a type's own rules; where another is asked for, they stand in no known order. */
+function isOrderedBy(type: AttributeType, node: PresentNode | OrderingNode): boolean {
+  return node.kind === "present" || (type.equality !== undefined && type.ordering === node.rule);
 }
 
 function rangeFor(node: PresentNode | OrderingNode, type: AttributeType, number: number): { from: Key; to: Key } {
@@ -183,8 +188,8 @@ async function loadRanges(
   const ids: number[] = [];
   for (const { from, to } of ranges) {
     for await (const heads of reading.rows.range(from, to)) {
-      for (const { key } of heads) {
-        const found = await loadPostings(reading.rows, key, most - ids.length);
+      for (const head of heads) {
+        const found = await loadPostingsOf(reading.rows, head, most - ids.length);
         if (!found || ids.length + found.length > most) return undefined;
         for (const id of found) ids.push(id);
       }
@@ -202,7 +207,7 @@ function planSubstrings(node: SubstringsNode, reading: Reading): Plan | undefine
   if (grams.size === 0) return undefined;
   const numbers: number[] = [];
   for (const { type, computed } of node.targets) {
-    const number = computed ? undefined : reading.frame.indexes.gramNumberOf(type);
+    const number = computed || type.substrings !== node.rule ? undefined : reading.frame.indexes.gramNumberOf(type);
     if (number === undefined) return undefined;
     numbers.push(number);
   }

@@ -4,8 +4,8 @@
 // Head row: kind (0 whole, 1 with runs), count as varint, then the ids of the tail. The tail takes new ids until it is
 // full; then it becomes a run of its own. Run row: its first id is in its key, the others in its value.
 // Ids are ascending, each as the varint of its distance to the one before.
-import { idAt, type Key, keys } from "./keys.js";
-import { type RowReader, rangeOf } from "./rows.js";
+import { idAt, idBytes, type Key, keys } from "./keys.js";
+import { type Row, type RowReader, rangeOf } from "./rows.js";
 
 /** Rows that may also be changed: a transaction's. */
 export interface RowEditor extends RowReader {
@@ -30,7 +30,10 @@ const none: Postings = Object.freeze({ count: 0, tail: [], large: false });
 /** Reads the head row: how many there are, and all of them where they are few. */
 export function readPostings(rows: RowReader, head: Key): Postings {
   const row = rows.get(head);
-  if (row === undefined) return none;
+  return row === undefined ? none : decodePostings(row);
+}
+
+function decodePostings(row: Buffer): Postings {
   const [count, at] = readVarint(row, 1);
   return { count, tail: decodeIds(row, at, 0), large: row[0] === 1 };
 }
@@ -41,10 +44,23 @@ export async function loadPostings(
   head: Key,
   most = Number.POSITIVE_INFINITY,
 ): Promise<number[] | undefined> {
-  const { count, tail, large } = readPostings(rows, head);
+  return loadIds(rows, head, readPostings(rows, head), most);
+}
+
+/** The same where the head row is at hand. */
+export function loadPostingsOf(rows: RowReader, { key, value }: Row, most: number): Promise<number[] | undefined> {
+  return loadIds(rows, key, decodePostings(value), most);
+}
+
+async function loadIds(
+  rows: RowReader,
+  head: Key,
+  { count, tail, large }: Postings,
+  most: number,
+): Promise<number[] | undefined> {
   if (count > most) return undefined;
-  if (!large) return [...tail];
   const ids = [...tail];
+  if (!large) return ids;
   for await (const runs of rangeOf(rows, keys.runs(head))) for (const { key, value } of runs) pushRun(ids, key, value);
   return sortedUnique(ids);
 }
@@ -88,7 +104,7 @@ function settle(rows: RowEditor, head: Key, count: number, tail: readonly number
 
 /** Takes an id out of whichever run below the prefix holds it; false where none does. */
 export async function removeFromRuns(rows: RowEditor, prefix: Key, id: number): Promise<boolean> {
-  const own = prefix + idSuffix(id);
+  const own = prefix + idBytes(id);
   const alone = rows.get(own);
   if (alone !== undefined) {
     removeFirst(rows, prefix, own, alone, id);
@@ -112,11 +128,7 @@ export async function removeFromRuns(rows: RowEditor, prefix: Key, id: number): 
 function removeFirst(rows: RowEditor, prefix: Key, key: Key, value: Buffer, first: number): void {
   rows.delete(key);
   const rest = decodeIds(value, 0, first);
-  if (rest.length > 0) rows.put(prefix + idSuffix(rest[0]!), encodeIds(rest, 1, rest[0]!));
-}
-
-function idSuffix(id: number): string {
-  return keys.run("", id).slice(2);
+  if (rest.length > 0) rows.put(prefix + idBytes(rest[0]!), encodeIds(rest, 1, rest[0]!));
 }
 
 /** The rows of a whole set at once: ids ascending, none twice. */
@@ -133,7 +145,7 @@ export function* postingRows(head: Key, ids: readonly number[]): Generator<[Key,
 export function* runRows(prefix: Key, ids: readonly number[]): Generator<[Key, Buffer]> {
   for (let at = 0; at < ids.length; at += bulkRunLength) {
     const first = ids[at]!;
-    yield [prefix + idSuffix(first), encodeIds(ids, at + 1, first, Math.min(ids.length, at + bulkRunLength))];
+    yield [prefix + idBytes(first), encodeIds(ids, at + 1, first, Math.min(ids.length, at + bulkRunLength))];
   }
 }
 

@@ -34,7 +34,7 @@ export class Reading {
   readonly frame: StoreFrame;
   /** Everything committed up to this revision is seen, and nothing later. */
   readonly revision: number;
-  readonly #release: (() => void) | undefined;
+  #release: (() => void) | undefined;
   readonly #shareNames: boolean;
 
   constructor(
@@ -50,9 +50,11 @@ export class Reading {
     this.#shareNames = options.shareNames;
   }
 
-  /** Gives the moment back. */
+  /** Gives the moment back; a second time does nothing. */
   release(): void {
-    this.#release?.();
+    const release = this.#release;
+    this.#release = undefined;
+    release?.();
   }
 
   get schema(): Schema {
@@ -118,6 +120,11 @@ export class Reading {
   /** How many entries there are in all. */
   get entryCount(): number {
     return this.#count(keys.meta("entries"));
+  }
+
+  /** The highest id ever given to an entry. */
+  get lastId(): number {
+    return this.rows.get(keys.meta("lastId"))?.readUIntBE(0, 6) ?? 0;
   }
 
   /** The DN of an entry as text: each RDN as it was written. */

@@ -32,7 +32,10 @@ export interface RangeOptions {
 /** Changes of rows: a value puts, undefined deletes. */
 export type RowChanges = ReadonlyMap<Key, Buffer | undefined>;
 
-type Database = Level<Buffer, Buffer>;
+type Database = Level<Buffer, Buffer> & {
+  /** What LevelDB has on disk and its types, made for browsers too, leave out. */
+  compactRange(from: Buffer, to: Buffer): Promise<void>;
+};
 type DatabaseSnapshot = ReturnType<Database["snapshot"]>;
 
 interface CachedRow {
@@ -43,6 +46,8 @@ interface CachedRow {
 
 /** What a cached row costs beside its bytes: map slot, list links, key and buffer objects. */
 const cachedRowOverhead = 250;
+
+const pooledBelow = 1024;
 
 const noRow: CachedRow = { value: undefined, since: 0 };
 
@@ -118,19 +123,22 @@ export class Rows {
 
   /** Opens the database at a path, creating it if need be. Throws `unavailable` with a sentence where it cannot. */
   static async open(path: string, options: RowsOptions): Promise<Rows> {
-    const database: Database = new Level(path, {
-      keyEncoding: "buffer",
-      valueEncoding: "buffer",
-      cacheSize: options.blockCacheBytes ?? 32 * 1024 * 1024,
-      writeBufferSize: options.writeBufferBytes ?? 16 * 1024 * 1024,
-    });
     try {
       mkdirSync(path, { recursive: true, mode: 0o700 });
+      const database = new Level<Buffer, Buffer>(path, {
+        keyEncoding: "buffer",
+        valueEncoding: "buffer",
+        // Uncompressed tables are read where the system has mapped them: a row costs 5.6 µs instead of 9, a scan a
+        // third less, for twice the disk. LevelDB's own cache then has little left to do.
+        compression: false,
+        cacheSize: options.blockCacheBytes ?? 8 * 1024 * 1024,
+        writeBufferSize: options.writeBufferBytes ?? 16 * 1024 * 1024,
+      });
       await database.open();
+      return new Rows(database as Database, options);
     } catch (error) {
       throw new LdapError("unavailable", openFailure(path, error), { cause: error });
     }
-    return new Rows(database, options);
   }
 
   /** The present moment, already committed. Release it when done. */
@@ -151,7 +159,9 @@ export class Rows {
   get(key: Key, reader: RowSnapshot, snapshot: DatabaseSnapshot): Buffer | undefined {
     const cached = this.#cache.get(key);
     if (cached !== undefined && cached.since <= reader.revision) return cached.value;
-    const value = this.#database.getSync(Buffer.from(key, "latin1"), { snapshot });
+    const read = this.#database.getSync(Buffer.from(key, "latin1"), { snapshot });
+    // Small rows are moved into shared memory: a buffer of its own costs each of them more than its bytes.
+    const value = read !== undefined && read.length < pooledBelow ? Buffer.from(read) : read;
     // Only the newest reader knows that what it read still holds.
     if (reader.isNewest)
       this.#cache.set(key, value === undefined ? absentSince(reader.revision) : { value, since: reader.revision });
@@ -209,16 +219,22 @@ export class Rows {
     previous.supersede();
   }
 
-  /** Removes every row. */
-  async clear(): Promise<void> {
-    await this.#database.clear();
+  /** Removes every row of these spaces, by and by: whoever clears leaves a mark elsewhere until it is done. */
+  async clear(spaces: Iterable<Key>): Promise<void> {
+    for (const space of spaces) {
+      const [gte, lt] = [space, afterPrefix(space)].map((key) => Buffer.from(key, "latin1"));
+      await this.#database.clear({ gte: gte!, lt: lt! });
+    }
     this.#cache.clear();
-    this.#advance(0);
+    this.#advance(this.revision);
   }
 
-  /** Forgets cached rows: after rows were written in bulk. */
-  forget(): void {
-    this.#cache.clear();
+  /**
+   * Brings to disk what was written without waiting for that. A durable write does not: LevelDB changes its log file as
+   * it grows, and the files before the newest one are only safe once their rows stand in tables.
+   */
+  async settle(): Promise<void> {
+    await this.#database.compactRange(afterEverything, afterEverything);
   }
 
   closing(promise: Promise<void>): void {
@@ -232,6 +248,9 @@ export class Rows {
     await this.#database.close();
   }
 }
+
+/** No key is as high. Compacting nothing but this writes out what is in memory, and touches no table. */
+const afterEverything = Buffer.alloc(8, 0xff);
 
 function absentSince(since: number): CachedRow {
   return since === 0 ? noRow : { value: undefined, since };

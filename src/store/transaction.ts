@@ -6,7 +6,7 @@ import { Dn, type Rdn } from "../model/dn.js";
 import type { EntryKind } from "../model/entry-kind.js";
 import { fail } from "../model/failure.js";
 import type { Change, Guard } from "./change.js";
-import { encodeEntryRow, StoredEntry, uuidText } from "./entry-row.js";
+import { type EntryFacts, encodeEntryRow, StoredEntry, uuidText } from "./entry-row.js";
 import type { TermSink } from "./indexes.js";
 import { type Key, keys } from "./keys.js";
 import type { Overlay } from "./overlay.js";
@@ -25,6 +25,11 @@ export interface EntryDraft {
   readonly creator: string;
   readonly modifier: string;
 }
+
+type EntryPlace = Pick<EntryFacts, "parent" | "rdn" | "uuid" | "revision">;
+
+/** The value of rows that say all in their key. */
+export const noBytes: Buffer = Buffer.alloc(0);
 
 interface Terms {
   readonly heads: Set<Key>;
@@ -89,14 +94,13 @@ export class Transaction extends Reading {
     }
     this.guards.push({ kind: "vacant", parent, rdn: normal });
     const id = this.#nextId();
-    const facts = { ...draft, parent, rdn, uuid, revision: this.nextRevision };
-    const entry = new StoredEntry(id, encodeEntryRow(facts, draft.attributes));
+    const entry = entryOf(id, draft, { parent, rdn, uuid, revision: this.nextRevision });
     this.#overlay.put(keys.entry(id), entry.bytes);
     this.#overlay.put(key, idValue(id));
     this.#addToCount(keys.meta("entries"), 1);
     const terms = this.#terms(entry);
     for (const head of terms.heads) addPosting(this.#overlay, head, id);
-    for (const gram of terms.grams) this.#overlay.put(gram, Buffer.alloc(0));
+    for (const gram of terms.grams) this.#overlay.put(gram, noBytes);
     return entry;
   }
 
@@ -105,7 +109,10 @@ export class Transaction extends Reading {
     return this.#rewrite(before, before.parent, before.rdn, draft);
   }
 
-  /** Gives an entry another name, another place, or both; what is below it comes along by itself. */
+  /**
+   * Gives an entry another name, another place, or both; what is below it comes along by itself. Whoever asks has seen
+   * to it that it is not the suffix and does not move below itself.
+   */
   async move(before: StoredEntry, parent: StoredEntry, rdn: Rdn, draft: EntryDraft): Promise<StoredEntry> {
     const normal = rdn.normal(this.schema);
     const from = keys.child(before.parent, Dn.parse(before.rdn).rdn!.normal(this.schema));
@@ -125,22 +132,33 @@ export class Transaction extends Reading {
   }
 
   async #rewrite(before: StoredEntry, parent: number, rdn: string, draft: EntryDraft): Promise<StoredEntry> {
-    this.guards.push({ kind: "entryAt", id: before.id, revision: before.revision });
-    const facts = { ...draft, parent, rdn, uuid: before.uuid, revision: this.nextRevision };
-    const after = new StoredEntry(before.id, encodeEntryRow(facts, draft.attributes));
+    const present = this.#present(before);
+    const after = entryOf(before.id, draft, { parent, rdn, uuid: before.uuid, revision: this.nextRevision });
     this.#overlay.put(keys.entry(after.id), after.bytes);
-    await this.#reindex(this.#terms(before), this.#terms(after), after.id);
+    await this.#reindex(this.#terms(present), this.#terms(after), after.id);
     return after;
+  }
+
+  /** The entry as this transaction has left it so far, guarded by what it was before the transaction. */
+  #present(entry: StoredEntry): StoredEntry {
+    const present = this.entry(entry.id);
+    if (!present) return fail("busy", "the entry was removed at the same moment; try again");
+    // What this very transaction wrote needs no guard: nobody else has seen it.
+    if (entry.revision !== this.nextRevision) {
+      this.guards.push({ kind: "entryAt", id: entry.id, revision: entry.revision });
+    }
+    return present;
   }
 
   /** Removes an entry that has no children, with its memberships on both sides. Returns the groups it was in. */
   async remove(entry: StoredEntry): Promise<number[]> {
-    this.guards.push({ kind: "entryAt", id: entry.id, revision: entry.revision }, { kind: "childless", id: entry.id });
+    const present = this.#present(entry);
+    this.guards.push({ kind: "childless", id: entry.id });
     const groups = await this.allGroups(entry.id);
     for (const group of groups) await this.#unlink(group, entry.id);
     for (const member of await this.allMembers(entry.id)) await this.#unlink(entry.id, member);
     await this.removeDanglings(entry.id);
-    await this.#reindex(this.#terms(entry), { heads: new Set(), grams: new Set() }, entry.id);
+    await this.#reindex(this.#terms(present), { heads: new Set(), grams: new Set() }, entry.id);
     const rdn =
       entry.parent === noParent ? this.frame.suffix.normal(this.schema) : Dn.parse(entry.rdn).rdn!.normal(this.schema);
     this.#overlay.delete(keys.child(entry.parent, rdn));
@@ -198,9 +216,9 @@ export class Transaction extends Reading {
     if (this.danglingTotal === 0) return [];
     const names: MemberName[] = [memberName("dn", this.dnOf(entry))];
     for (const uid of this.#uidsOf(entry)) names.push({ kind: "uid", uid });
-    const adopted: number[] = [];
-    for (const name of names) adopted.push(...(await this.#adopt(name, entry.id)));
-    return adopted;
+    const adopted = new Set<number>();
+    for (const name of names) for (const group of await this.#adopt(name, entry.id)) adopted.add(group);
+    return [...adopted];
   }
 
   /** The same for every entry: after a subtree got other names. */
@@ -233,7 +251,7 @@ export class Transaction extends Reading {
   }
 
   #link(group: number, member: number): void {
-    this.#overlay.put(keys.membership(group, member), Buffer.alloc(0));
+    this.#overlay.put(keys.membership(group, member), noBytes);
     addPosting(this.#overlay, keys.members(group), member);
     addPosting(this.#overlay, keys.groups(member), group);
   }
@@ -248,7 +266,7 @@ export class Transaction extends Reading {
     const key = keys.dangling(group, name);
     if (this.rows.get(key)) return false;
     this.#overlay.put(key, Buffer.from(written));
-    this.#overlay.put(keys.danglingName(name, group), Buffer.alloc(0));
+    this.#overlay.put(keys.danglingName(name, group), noBytes);
     this.#addToCount(keys.danglingsOf(group), 1);
     this.#addToCount(keys.meta("danglings"), 1);
     return true;
@@ -288,13 +306,12 @@ export class Transaction extends Reading {
   }
 
   #addGram(key: Key): void {
-    if (this.rows.get(key) === undefined) this.#overlay.put(key, Buffer.alloc(0));
+    if (this.rows.get(key) === undefined) this.#overlay.put(key, noBytes);
   }
 
   #nextId(): number {
-    const key = keys.meta("lastId");
-    const id = (this.rows.get(key)?.readUIntBE(0, 6) ?? 0) + 1;
-    this.#overlay.put(key, idValue(id));
+    const id = this.lastId + 1;
+    this.#overlay.put(keys.meta("lastId"), idValue(id));
     return id;
   }
 
@@ -317,6 +334,14 @@ function groupOf(danglingKey: Key): number {
 
 function writtenName(name: MemberName): string {
   return name.kind === "dn" ? name.written : name.uid;
+}
+
+/** The entry that a draft becomes in its place. A draft may be an entry itself, whose facts are no own properties. */
+export function entryOf(id: number, draft: EntryDraft, place: EntryPlace): StoredEntry {
+  const { attributes, structural, kind, created, modified, creator, modifier } = draft;
+  const { parent, rdn, uuid, revision } = place;
+  const facts = { parent, rdn, uuid, revision, structural, kind, created, modified, creator, modifier };
+  return new StoredEntry(id, encodeEntryRow(facts, attributes));
 }
 
 /** An id as a row's value. */
