@@ -5,7 +5,7 @@ import { type EntryContent, entryContent } from "../access/entry-content.js";
 import type { LdifAdd, LdifContent } from "../ldif/ldif-record.js";
 import type { Attribute } from "../model/attribute.js";
 import { longestDescription } from "../model/attribute-list.js";
-import { Dn } from "../model/dn.js";
+import { Dn, Rdn } from "../model/dn.js";
 import { fail, LdapError } from "../model/failure.js";
 import { normalGeneralizedTime } from "../model/generalized-time.js";
 import type { Limits } from "../model/limits.js";
@@ -78,6 +78,12 @@ interface Slot {
 const mostColumns = 16_384;
 const mostClassSets = 1024;
 const mostNames = 1024;
+const mostPlaces = 16_384;
+
+const comma = 0x2c;
+/** What may make the first comma of a name something other than the end of its RDN. */
+const isUnusual = new Uint8Array(256);
+for (const byte of Buffer.from('\\"+;')) isUnusual[byte] = 1;
 
 export class EntryReader {
   readonly schema: Schema;
@@ -86,6 +92,7 @@ export class EntryReader {
   readonly #mirror: Dn;
   readonly #columns = new Map<string, Column>();
   readonly #slots = new Map<string, Slot>();
+  readonly #places = new Map<string, Dn>();
   readonly #classSets = new Map<string, readonly Buffer[]>();
   #record = 0;
 
@@ -100,7 +107,7 @@ export class EntryReader {
   name(written: Buffer): Dn {
     const { schema } = this;
     if (written.length > this.#limits.dnBytes) fail("invalidDNSyntax", `a name of ${written.length} bytes is too long`);
-    const dn = Dn.parse(written);
+    const dn = this.#parse(written);
     const normal = dn.normal(schema);
     if (!isWithin(normal, this.suffix.normal(schema))) {
       fail("noSuchObject", `${dn} is not below ${this.suffix}, which is all that is kept here`);
@@ -111,6 +118,25 @@ export class EntryReader {
     return dn;
   }
 
+  /** Entries stand in a few places, each of which is parsed once. */
+  #parse(written: Buffer): Dn {
+    const separator = written.indexOf(comma);
+    if (separator < 0 || separator === written.length - 1 || !isPlain(written, separator)) return Dn.parse(written);
+    const place = written.toString("latin1", separator + 1);
+    try {
+      let above = this.#places.get(place);
+      if (above === undefined) {
+        above = Dn.parse(written.subarray(separator + 1));
+        if (above.isRoot) return Dn.parse(written);
+        if (this.#places.size >= mostPlaces) this.#places.clear();
+        this.#places.set(place, above);
+      }
+      return above.child(Rdn.parse(written.subarray(0, separator)));
+    } catch {
+      return Dn.parse(written); // its error is about the whole name
+    }
+  }
+
   /** The entry that a record describes. Throws LdapError where it may not be kept. */
   read(record: LdifContent | LdifAdd): ReadEntry {
     const { schema } = this;
@@ -119,7 +145,8 @@ export class EntryReader {
     const attributes = this.#attributes(record, facts);
     const rdn = dn.rdn!;
     requireNameable(rdn, schema);
-    const content = entryContent(withRdn(attributes, rdn, schema), schema);
+    const complete = withRdn(attributes, rdn, schema);
+    const content = entryContent(complete, schema, withoutDnMembers(complete));
     for (const password of content.passwords) {
       if (password.length > longestPassword) fail("constraintViolation", `userPassword: ${password.length} bytes`);
     }
@@ -141,7 +168,7 @@ export class EntryReader {
     const { description } = slot;
     const complete = description.text === "objectClass" ? this.#classes(values) : values;
     if (slot.record === this.#record && slot.attribute) {
-      slot.attribute.values = [...slot.attribute.values, ...complete];
+      slot.attribute.values = slot.attribute.values.concat(complete);
       return;
     }
     slot.record = this.#record;
@@ -188,9 +215,27 @@ export class EntryReader {
   }
 }
 
+/** Whether the RDN that ends here has nothing in it that means more than itself. */
+function isPlain(written: Buffer, end: number): boolean {
+  for (let at = 0; at < end; at++) if (isUnusual[written[at]!] === 1) return false;
+  return true;
+}
+
 /** Whether a name is another, or below it. */
 function isWithin(name: NormalForm, other: NormalForm): boolean {
   return name.endsWith(other) && (name.length === other.length || name[name.length - other.length - 1] === ",");
+}
+
+const dnMembers = ["member", "uniqueMember"];
+
+/**
+ * What is left to check value by value: names of members are not, for they are parsed in any case, and one that stands
+ * there twice is a member once. In a group of thousands that is most of the work. Undefined: everything.
+ */
+function withoutDnMembers(attributes: readonly Attribute[]): ReadonlySet<string> | undefined {
+  if (!attributes.some(({ description }) => dnMembers.includes(description.type.name))) return undefined;
+  const texts = attributes.map(({ description }) => description.text);
+  return new Set(texts.filter((text) => !dnMembers.includes(text)));
 }
 
 /** The store keeps the length of a password in two bytes. */

@@ -151,11 +151,11 @@ abstract class Import {
     this.reader = new EntryReader(store.schema, store.suffix, limits);
     this.passwords = new ImportPasswords(hasher);
     const most = Math.min(mostWaiting, limits.passwordQueue);
-    this.line = new PasswordLine(this.passwords, most, (entry, passwords) => this.store_(entry, passwords));
+    this.line = new PasswordLine(this.passwords, most, (entry, passwords) => this.keep(entry, passwords));
     this.now = store.clock();
   }
 
-  protected abstract store_(entry: ReadEntry, passwords: readonly Buffer[]): Promise<void>;
+  protected abstract keep(entry: ReadEntry, passwords: readonly Buffer[]): Promise<void>;
 
   draft({ content, facts }: ReadEntry): EntryDraft {
     const created = facts.created ?? facts.modified ?? this.now;
@@ -223,10 +223,10 @@ class BulkImport extends Import {
       if (name !== undefined) this.#faulty.add(name);
       return undefined;
     }
-    return this.#goesOn() ? this.line.push(entry) : this.store_(entry, []);
+    return this.#goesOn() ? this.line.push(entry) : this.keep(entry, []);
   }
 
-  protected async store_(entry: ReadEntry, passwords: readonly Buffer[]): Promise<void> {
+  protected async keep(entry: ReadEntry, passwords: readonly Buffer[]): Promise<void> {
     const { dn, content, facts } = entry;
     try {
       await this.#load!.add({ ...this.draft(entry), dn, uuid: facts.uuid, passwords, members: content.members });
@@ -296,7 +296,7 @@ class StepwiseImport extends Import {
   }
 
   /** Begins a write; those that wait are made durable together. */
-  protected async store_(entry: ReadEntry, passwords: readonly Buffer[]): Promise<void> {
+  protected async keep(entry: ReadEntry, passwords: readonly Buffer[]): Promise<void> {
     if (this.#writes.length >= mostWaiting) await Promise.all(this.#writes.splice(0, mostWaiting / 2));
     const write = this.store.update((transaction) => this.#add(transaction, entry, passwords));
     this.#writes.push(

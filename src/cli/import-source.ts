@@ -3,7 +3,6 @@ import { createReadStream } from "node:fs";
 import { mkdtemp, open, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
 import type { LdifRecord } from "../ldif/ldif-record.js";
 import { readLdif } from "../ldif/reader.js";
 
@@ -92,8 +91,11 @@ export async function repeatable(source: ImportSource): Promise<ImportSource> {
   const folder = await mkdtemp(join(tmpdir(), "gatehouse-"));
   const file = await open(join(folder, "import"), "wx+", 0o600);
   await rm(folder, { recursive: true });
-  await pipeline(source.stream(), file.createWriteStream({ autoClose: false }));
-  const { size } = await file.stat();
+  let size = 0;
+  for await (const piece of measured(source.stream(), () => {})) {
+    await file.writeFile(piece);
+    size += piece.length;
+  }
   const again = () => file.createReadStream({ start: 0, autoClose: false, highWaterMark: pieceBytes });
   return new StreamSource(source.name, again, {
     entryBytes: source.entryBytes,

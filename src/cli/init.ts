@@ -115,11 +115,16 @@ applications:
 async function serverText(suffix: Dn, folder: string): Promise<string> {
   const shipped = await readFile(template, "utf8");
   const text = shipped
-    .replace(/^suffix:.*$/m, () => `suffix: ${JSON.stringify(suffix.toString())}`)
+    .replace(/^suffix:.*$/m, () => `suffix: ${yamlText(suffix.toString())}`)
     .replace(/^seed:.*$/m, () => `seed: ${seedFileName}`);
   const read = readServerSettings(text, { file: serverFileName, folder });
   if ("problems" in read) throw wrongSettings(read.problems);
   return text;
+}
+
+/** Plain where YAML reads it as it stands. */
+function yamlText(text: string): string {
+  return /^[a-z][\w=,.-]*$/i.test(text) ? text : JSON.stringify(text);
 }
 
 /** All files or none; what is there is never written over. applications.yaml holds a hash, so nobody else reads it. */
