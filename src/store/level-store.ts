@@ -1,5 +1,4 @@
 // The store on LevelDB: one writer, group commit, one durable batch a commit, snapshots for reads.
-import { LRUCache } from "lru-cache";
 import type { Clock } from "../model/clock.js";
 import type { Dn } from "../model/dn.js";
 import { fail, LdapError } from "../model/failure.js";
@@ -311,13 +310,21 @@ function holds(guard: Guard, rows: RowReader): boolean {
   }
 }
 
-/** DNs computed once and read often. A rename makes all of them doubtful, so all are dropped. */
+/** What a remembered name costs beside its characters. */
+const nameOverhead = 100;
+
+/**
+ * DNs computed once and read often. A rename makes all of them doubtful, so all are dropped; and so are all when they
+ * are too many, which is rarer than keeping an order among them would be dear.
+ */
 class SharedDns implements DnCache {
-  readonly #names: LRUCache<number, string>;
+  readonly #names = new Map<number, string>();
+  readonly #mostBytes: number;
+  #bytes = 0;
   #since = 0;
 
-  constructor(bytes: number) {
-    this.#names = new LRUCache({ maxSize: bytes, sizeCalculation: (dn) => 120 + dn.length });
+  constructor(mostBytes: number) {
+    this.#mostBytes = mostBytes;
   }
 
   get(id: number, revision: number): string | undefined {
@@ -325,11 +332,15 @@ class SharedDns implements DnCache {
   }
 
   set(id: number, revision: number, dn: string): void {
-    if (revision >= this.#since) this.#names.set(id, dn);
+    if (revision < this.#since) return;
+    this.#bytes += nameOverhead + dn.length;
+    if (this.#bytes > this.#mostBytes) this.reset(this.#since);
+    this.#names.set(id, dn);
   }
 
   reset(since: number): void {
     this.#names.clear();
+    this.#bytes = 0;
     this.#since = since;
   }
 }

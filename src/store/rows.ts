@@ -183,13 +183,17 @@ export class Rows {
       snapshot,
       highWaterMarkBytes: 1024 * 1024,
     });
+    // The next rows are read while these are worked on.
+    let ahead: Promise<[Buffer, Buffer][]> | undefined = iterator.nextv(batch);
     try {
-      for (;;) {
-        const pairs = await iterator.nextv(batch);
+      while (ahead) {
+        const pairs: [Buffer, Buffer][] = await ahead;
         if (pairs.length === 0) return;
+        ahead = pairs.length === limit ? undefined : iterator.nextv(batch);
         yield pairs.map(([key, value]) => ({ key: key.toString("latin1"), value }));
       }
     } finally {
+      await ahead?.catch(() => {}); // whoever leaves early does not want to know
       await iterator.close();
     }
   }
