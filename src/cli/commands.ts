@@ -1,5 +1,6 @@
 // The commands, one row each, and what they have in common: the configuration, help with an example, exit codes.
 // 0: done. 1: failed, with one sentence on stderr. 2: wrong usage.
+import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { app } from "./app.js";
 import { check } from "./check.js";
@@ -8,7 +9,7 @@ import { Failure, sentencesOf } from "./failure.js";
 import { hash } from "./hash.js";
 import { importEntries } from "./import.js";
 import { init } from "./init.js";
-import { quietOutput } from "./output.js";
+import { note, quietOutput } from "./output.js";
 import { serve } from "./serve.js";
 import { verify } from "./verify.js";
 
@@ -30,8 +31,15 @@ const wrongUsage = 2;
 /** Runs what the arguments say; resolves with the exit code when it is done. */
 export async function run(args: readonly string[]): Promise<number> {
   quietOutput();
+  for (const event of ["uncaughtException", "unhandledRejection"]) {
+    process.on(event, (error: unknown) => {
+      printAll(sentencesOf(error));
+      process.exit(failed);
+    });
+  }
   const program = new Command("gatehouse")
     .description("A directory server for teams: LDAP for users, groups and the applications that ask about them.")
+    .version(version())
     .helpCommand(false)
     .exitOverride()
     .showHelpAfterError("(--help says how)");
@@ -42,7 +50,15 @@ export async function run(args: readonly string[]): Promise<number> {
   } catch (error) {
     // Help that was asked for ends by an error as well, with exit code 0.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : wrongUsage;
-    for (const sentence of sentencesOf(error)) process.stderr.write(`${sentence}\n`);
+    printAll(sentencesOf(error));
     return error instanceof Failure ? error.exitCode : failed;
   }
+}
+
+function printAll(sentences: readonly string[]): void {
+  for (const sentence of sentences) note(sentence);
+}
+
+function version(): string {
+  return JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")).version;
 }

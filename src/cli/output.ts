@@ -5,7 +5,7 @@ export function quietOutput(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
       if (error.code === "EPIPE") process.exit(0);
-      throw error;
+      process.stderr.write(`gatehouse: the output cannot be written: ${error.message}\n`, () => process.exit(1));
     });
   }
 }

@@ -1,7 +1,7 @@
 // gatehouse serve: the server, from its settings to its last signal.
 import type { Command } from "commander";
 import type { PasswordHasher } from "../passwords/hasher.js";
-import { type RunningServer, startServer } from "../server.js";
+import type { RunningServer } from "../server.js";
 import type { Settings } from "../settings/load-settings.js";
 import { formatProblem } from "../settings/problem.js";
 import type { LevelStore } from "../store/level-store.js";
@@ -24,6 +24,8 @@ export function serve(program: Command): void {
     const settings = await settingsOf(config);
     const log = createLog({ level: settings.server.log.level });
     const stopped = untilStopped(log);
+    // Loaded here, because no other command needs it, and each would wait for it.
+    const { startServer } = await import("../server.js");
     const server = await startServer(settings, {
       log,
       clock: Date.now,
@@ -52,7 +54,7 @@ function untilStopped(log: Log): { begin(): Promise<void> } {
   };
   process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
   for (const event of ["uncaughtException", "unhandledRejection"]) {
-    process.on(event, (error: unknown) => {
+    process.removeAllListeners(event).on(event, (error: unknown) => {
       log.fatal({ err: error }, "this should not have happened; the server ends");
       process.exit(1);
     });
