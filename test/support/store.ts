@@ -20,7 +20,7 @@ import { accessPresets } from "../../src/settings/application-settings.js";
 import type { StoredEntry } from "../../src/store/entry-row.js";
 import { faultsIn } from "../../src/store/faults.js";
 import { LevelStore } from "../../src/store/level-store.js";
-import { memberName, type Reading } from "../../src/store/reading.js";
+import { memberName, noParent, type Reading } from "../../src/store/reading.js";
 import type { Store } from "../../src/store/store.js";
 import type { EntryDraft, Transaction } from "../../src/store/transaction.js";
 
@@ -211,7 +211,11 @@ export function move(store: Store, name: string, newName: string, literal?: Lite
     const before = found(transaction, Dn.parse(name));
     const to = Dn.parse(newName);
     const draft = literal ? draftOf(contentOf(literal, store.schema), 0, before) : before;
-    const after = await transaction.move(before, found(transaction, to.parent!), to.rdn!, draft);
+    const parent = found(transaction, to.parent!);
+    if (before.parent === noParent || parent.id === before.id || transaction.isBelow(parent, before.id)) {
+      throw new Error(`${name} cannot move to ${newName}`);
+    }
+    const after = await transaction.move(before, parent, to.rdn!, draft);
     if (transaction.childCount(after.id) > 0) await transaction.adoptAllDanglings();
     else await transaction.adoptDanglings(after);
     record(transaction, "modifyDn", name, after.id);
