@@ -124,7 +124,7 @@ class PasswordLine {
     // Whoever waits for it hears of a failure; until then it is nobody's.
     if (!isReady) passwords.catch(() => {});
     this.#waiting.push({ entry, passwords });
-    return this.#waiting.length >= this.#most ? this.drain(this.#most / 2) : undefined;
+    return this.#waiting.length >= this.#most ? this.drain(Math.floor(this.#most / 2)) : undefined;
   }
 
   /** Until no more than `left` wait. */

@@ -132,7 +132,7 @@ test("SIGHUP takes in applications.yaml, and keeps the old one where the new one
 
 test("the shipped sample prints a search that works when it is pasted", async () => {
   const folder = await temporaryFolder();
-  await cp(join(import.meta.dirname, "../../config"), join(folder, "config"), { recursive: true });
+  await cp(join(import.meta.dirname, "../../config"), join(folder, "config"), { recursive: true, dereference: true });
   const text = await read(folder, "config/server.yaml");
   await write(folder, "config/server.yaml", text.replace(/ldap:\/\/127.*/, "ldap://127.0.0.1:0"));
   const server = new Server(folder);
