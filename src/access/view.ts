@@ -123,12 +123,23 @@ export class ViewReading {
     return fail("noSuchObject", `there is no entry ${dn}`, { matchedDn });
   }
 
-  /** Everything in scope that matches; `name` is the DN of the base. `after`: only what comes behind this id. */
-  search(base: VisibleEntry, name: Dn, scope: Scope, filter: CompiledFilter, after = 0): Found {
+  /**
+   * Everything in scope that matches; `name` is the DN of the base. `after`: only what comes behind this id;
+   * `listsMemberships`: the groups of what is found will be asked for.
+   */
+  search(
+    base: VisibleEntry,
+    name: Dn,
+    scope: Scope,
+    filter: CompiledFilter,
+    options: { after?: number; listsMemberships?: boolean } = {},
+  ): Found {
+    const { after = 0 } = options;
     const mirrored = this.#directory.mirror.mayMatch(filter) ? this.#searchMirror(name, scope, filter, after) : [];
     if (base.isMirrored) return ready(mirrored);
-    const found = candidates(this.#reading, base.stored, scope, filter, after);
     const listsMemberships = asksForListing(filter);
+    const withGroups = listsMemberships || (options.listsMemberships ?? false);
+    const found = candidates(this.#reading, base.stored, scope, filter, { after, withGroups });
     if (found.quick && !listsMemberships) {
       const matching = this.#matching(found.quick, filter);
       return ready(mirrored.length === 0 ? matching : [...matching, ...mirrored]);

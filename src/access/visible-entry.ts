@@ -105,7 +105,7 @@ export class VisibleEntry implements FilterSubject, ComputedSource {
     const { id } = this;
     const isGroup = this.stored.kind === "group";
     const members = isGroup ? reading.members(id) : undefined;
-    const groups = reading.groups(id);
+    const groups = reading.groupsOf(this.stored);
     const danglings = isGroup ? reading.danglingCount(id) : 0;
     if (!members?.large && !groups.large && danglings === 0) {
       this.#members = members?.tail ?? [];
@@ -123,7 +123,7 @@ export class VisibleEntry implements FilterSubject, ComputedSource {
   }
 
   groupNames(): string[] {
-    return this.#names(this.#groups ?? this.#sight.reading.groups(this.id).tail);
+    return this.#names(this.#groups ?? this.#sight.reading.groupsOf(this.stored).tail);
   }
 
   memberNames(): string[] {

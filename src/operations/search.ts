@@ -186,7 +186,9 @@ class Run {
   #found() {
     const { base, scope, filter } = this.#request;
     const entry = this.#reading.require(base);
-    return this.#reading.search(entry, base, scope, this.#reading.compile(filter), this.#position.after);
+    const { listsMemberships } = this.#selection;
+    const { after } = this.#position;
+    return this.#reading.search(entry, base, scope, this.#reading.compile(filter), { after, listsMemberships });
   }
 
   /** All entries, where that needs no waiting and they are few. */

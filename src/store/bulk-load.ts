@@ -4,7 +4,7 @@ import type { Dn } from "../model/dn.js";
 import { fail } from "../model/failure.js";
 import { uuidText } from "./entry-row.js";
 import type { TermSink } from "./indexes.js";
-import { type Key, keys } from "./keys.js";
+import { idBytes, type Key, keys } from "./keys.js";
 import { clearLoad, type LevelStore } from "./level-store.js";
 import { loadPostings, postingRows, readPostings, runRows, sortedUnique } from "./postings.js";
 import { type MemberName, noParent } from "./reading.js";
@@ -95,6 +95,7 @@ export class BulkLoad {
     return {
       posting: (head) => this.#gather(this.#postings, head, id),
       gram: (prefix) => this.#gather(this.#grams, prefix, id),
+      instant: (prefix) => this.#rows.set(prefix + idBytes(id), Buffer.alloc(0)),
     };
   }
 

@@ -58,6 +58,8 @@ export class StoredEntry implements EntryFacts {
   /** The row: `attributesStart` to its end is the encoded attribute list. */
   readonly bytes: Buffer;
   readonly attributesStart: number;
+  /** The head row of the postings of its groups, where a scan has read it along; null where it is in none. */
+  groupsRow: Buffer | null | undefined;
   #rdn: string | undefined;
 
   constructor(id: number, bytes: Buffer) {

@@ -189,7 +189,11 @@ async function* indexFaults(rows: RowReader, store: LevelStore, pass: number, pa
   const gather = (lists: Map<Key, number[]>, key: Key) => {
     if (isDue(key)) push(lists, key, id);
   };
-  const sink: TermSink = { posting: (head) => gather(postings, head), gram: (prefix) => gather(grams, prefix) };
+  const sink: TermSink = {
+    posting: (head) => gather(postings, head),
+    gram: (prefix) => gather(grams, prefix),
+    instant: (prefix) => gather(grams, prefix),
+  };
   for await (const found of rangeOf(rows, "e")) {
     for (const { key, value } of found) {
       id = idAt(key, 1);

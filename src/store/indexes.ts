@@ -3,13 +3,16 @@
 import { AttributeCursor } from "../model/attribute-list.js";
 import type { AttributeType, Schema } from "../model/schema.js";
 import { type StoredEntry, uuidText } from "./entry-row.js";
-import { type Key, keys } from "./keys.js";
+import { idBytes, type Key, keys } from "./keys.js";
 
 /** Attributes searched by parts of their values: people type the beginnings and middles of these. */
 export const substringIndexed: readonly string[] = ["cn", "sn", "givenName", "displayName", "mail", "uid"];
 
-/** Operational attributes that clients search by: entryUUID to find again, the times to see what changed. */
-const operationalIndexed: readonly string[] = ["entryUUID", "createTimestamp", "modifyTimestamp"];
+/** The instants by which clients ask what is new. */
+export const instantAttributes = ["createTimestamp", "modifyTimestamp"] as const;
+
+/** Operational attributes that clients search by. */
+const operationalIndexed: readonly string[] = ["entryUUID", ...instantAttributes];
 
 /** Numbers of attribute types in index keys: short, and the same for the life of the store. */
 export type AttributeNumbers = ReadonlyMap<AttributeType, number>;
@@ -38,10 +41,14 @@ interface IndexedType {
   readonly grams: boolean;
 }
 
-/** Receives the terms of an entry: postings by head key, gram runs by prefix. A term may come more than once. */
+/** Receives the terms of an entry. A term may come more than once. */
 export interface TermSink {
+  /** Postings, by the key of their head. */
   posting(head: Key): void;
+  /** A gram, by the prefix of its runs. */
   gram(prefix: Key): void;
+  /** An instant that changes with every write, by the prefix of its runs: to be a row of its own, never part of a list. */
+  instant(prefix: Key): void;
 }
 
 /** Knows the index terms of entries under one schema. */
@@ -61,7 +68,12 @@ export class Indexes {
 
   /** The number under which values of this type are indexed; undefined where they are not. */
   numberOf(type: AttributeType): number | undefined {
-    return this.numbers.get(type);
+    return isInstant(type) ? undefined : this.numbers.get(type);
+  }
+
+  /** The number under which instants of this type are indexed; undefined where it has none. */
+  instantNumberOf(type: AttributeType): number | undefined {
+    return isInstant(type) ? this.numbers.get(type) : undefined;
   }
 
   /** The number under which grams of this type's values are indexed; undefined where they are not. */
@@ -70,22 +82,43 @@ export class Indexes {
     return indexed?.grams ? indexed.number : undefined;
   }
 
-  /** Names every term of an entry, memberships apart. */
-  terms(entry: StoredEntry, sink: TermSink): void {
+  /** Names the terms of an entry, memberships apart: all, or those of some attribute types. */
+  terms(entry: StoredEntry, sink: TermSink, only?: ReadonlySet<string>): void {
     const cursor = this.#cursor.reset(entry.bytes, entry.attributesStart, entry.attributesEnd);
     while (cursor.next()) {
       const indexed = this.#indexed(cursor.type);
-      if (!indexed) continue;
+      if (!indexed || (only && !only.has(indexed.type.name))) continue;
       if (!indexed.type.equality) sink.posting(keys.presence(indexed.number));
       while (cursor.nextValue()) this.#valueTerms(indexed, cursor.value, sink);
     }
-    this.#operationalTerm("entryUUID", uuidText(entry.uuid), sink);
-    this.#operationalTerm("createTimestamp", timestampText(entry.created), sink);
-    this.#operationalTerm("modifyTimestamp", timestampText(entry.modified), sink);
+    const uuid = this.#byName.get("entryUUID");
+    if (uuid && !only) this.#valueTerms(uuid, Buffer.from(uuidText(entry.uuid)), sink);
+    const created = this.#byName.get("createTimestamp");
+    if (created && !only) sink.gram(keys.grams(created.number, idBytes(entry.created)));
+    const modified = this.#byName.get("modifyTimestamp");
+    if (modified) sink.instant(keys.grams(modified.number, idBytes(entry.modified)));
+  }
+
+  /** The attribute types of which two rows of one entry do not hold the same: only their terms can differ. */
+  changedTypes(before: StoredEntry, after: StoredEntry): Set<string> {
+    const kept = new Map<string, Buffer>();
+    const cursor = this.#cursor.reset(before.bytes, before.attributesStart, before.attributesEnd);
+    while (cursor.next()) kept.set(cursor.type, before.bytes.subarray(cursor.start, cursor.stop));
+    const changed = new Set<string>();
+    cursor.reset(after.bytes, after.attributesStart, after.attributesEnd);
+    while (cursor.next()) {
+      const same = kept.get(cursor.type);
+      const size = cursor.stop - cursor.start;
+      const isSame = same?.length === size && same.compare(after.bytes, cursor.start, cursor.stop) === 0;
+      if (isSame) kept.delete(cursor.type);
+      else changed.add(typeOf(cursor.type));
+    }
+    for (const description of kept.keys()) changed.add(typeOf(description));
+    return changed;
   }
 
   #indexed(description: string): IndexedType | undefined {
-    return this.#byName.get(description) ?? this.#byName.get(description.split(";", 1)[0]!);
+    return this.#byName.get(description) ?? this.#byName.get(typeOf(description));
   }
 
   #valueTerms({ type, number, grams }: IndexedType, value: Buffer, sink: TermSink): void {
@@ -98,11 +131,15 @@ export class Indexes {
     if (text === undefined) return;
     for (const gram of gramsOf(valueStart + text + valueEnd)) sink.gram(keys.grams(number, gram));
   }
+}
 
-  #operationalTerm(name: string, text: string, sink: TermSink): void {
-    const indexed = this.#byName.get(name);
-    if (indexed) this.#valueTerms(indexed, Buffer.from(text), sink);
-  }
+/** A description without its options. */
+function typeOf(description: string): string {
+  return description.split(";", 1)[0]!;
+}
+
+function isInstant(type: AttributeType): boolean {
+  return instantAttributes.some((name) => name === type.name);
 }
 
 /** GeneralizedTime in whole seconds, as createTimestamp and modifyTimestamp show it (RFC 4517 3.3.13). */

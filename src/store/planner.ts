@@ -3,12 +3,11 @@
 import { Dn } from "../model/dn.js";
 import { LdapError } from "../model/failure.js";
 import type { CompiledFilter, EqualityNode, OrderingNode, PresentNode, SubstringsNode } from "../model/filter-match.js";
-import type { AttributeType } from "../model/schema.js";
+import type { AttributeType, NormalForm } from "../model/schema.js";
 import { gramLength, gramsOf, valueEnd, valueStart } from "./indexes.js";
-import { afterPrefix, type Key, keyBound, keys } from "./keys.js";
+import { afterPrefix, idBytes, type Key, keyBound, keys } from "./keys.js";
 import { loadPostings, loadPostingsOf, type Postings, pushRun, readPostings, sortedUnique } from "./postings.js";
 import type { Reading } from "./reading.js";
-import { rangeOf } from "./rows.js";
 
 export interface Plan {
   /** About how many ids there are; exact where they come from postings. */
@@ -103,6 +102,11 @@ function planEquality(node: EqualityNode, reading: Reading): Plan | undefined {
       plans.push(found);
       continue;
     }
+    const instants = planInstants(type, node.rule === type.equality ? node.values[0] : undefined, "equality", reading);
+    if (instants) {
+      plans.push(instants);
+      continue;
+    }
     const number = reading.frame.indexes.numberOf(type);
     if (number === undefined || type.equality !== node.rule) return undefined;
     for (const value of node.values)
@@ -152,6 +156,11 @@ function namedBy(node: EqualityNode, reading: Reading): number | undefined {
 
 /** Presence and order are ranges over the values of an attribute. How many entries they hold is not known beforehand. */
 function planRange(node: PresentNode | OrderingNode, reading: Reading): Plan | undefined {
+  const [target, ...others] = node.targets;
+  if (target && others.length === 0 && node.kind !== "present" && node.rule === target.type.ordering) {
+    const instants = planInstants(target.type, node.value, node.kind, reading);
+    if (instants) return instants;
+  }
   const ranges: { from: Key; to: Key }[] = [];
   for (const { type } of node.targets) {
     const number = lookups[type.name] ? undefined : reading.frame.indexes.numberOf(type);
@@ -163,6 +172,33 @@ function planRange(node: PresentNode | OrderingNode, reading: Reading): Plan | u
     reason: `range over ${node.targets.map(({ type }) => type.name).join(", ")}`,
     load: (most) => loadRanges(reading, ranges, most),
   };
+}
+
+/** What is kept by its instant is shown in whole seconds: the range is of every instant shown as, before or after one. */
+function planInstants(
+  type: AttributeType,
+  value: NormalForm | undefined,
+  kind: "equality" | OrderingNode["kind"],
+  reading: Reading,
+): Plan | undefined {
+  const number = reading.frame.indexes.instantNumberOf(type);
+  const second = value === undefined ? undefined : secondOf(value);
+  if (number === undefined || second === undefined) return undefined;
+  const all = keys.grams(number, "");
+  const from = kind === "lessOrEqual" ? all : keys.grams(number, idBytes(second));
+  const to = kind === "greaterOrEqual" ? afterPrefix(all) : keys.grams(number, idBytes(second + 1000));
+  return {
+    estimate: Math.max(1, Math.floor(reading.entryCount / 8)),
+    reason: `range over ${type.name}`,
+    load: (most) => loadRuns(reading, from, to, most),
+  };
+}
+
+/** The whole second of a normal form of GeneralizedTime, in milliseconds since 1970; undefined before that. */
+function secondOf(normal: NormalForm): number | undefined {
+  const part = (from: number, to: number) => Number(normal.slice(from, to));
+  const time = Date.UTC(part(0, 4), part(4, 6) - 1, part(6, 8), part(8, 10), part(10, 12), part(12, 14));
+  return time >= 0 && part(0, 4) >= 100 ? time : undefined;
 }
 
 /** Index keys hold the normal forms of a type's own rules; where another is asked for, they stand in no known order. */
@@ -243,9 +279,14 @@ async function withGrams(
   return common;
 }
 
-async function loadGram(reading: Reading, prefix: Key, most: number): Promise<number[] | undefined> {
+function loadGram(reading: Reading, prefix: Key, most: number): Promise<number[] | undefined> {
+  return loadRuns(reading, prefix, afterPrefix(prefix), most);
+}
+
+/** The ids of all runs in a range of keys; undefined where there are more than `most`. */
+async function loadRuns(reading: Reading, from: Key, to: Key, most: number): Promise<number[] | undefined> {
   const ids: number[] = [];
-  for await (const runs of rangeOf(reading.rows, prefix)) {
+  for await (const runs of reading.rows.range(from, to)) {
     for (const { key, value } of runs) pushRun(ids, key, value);
     if (ids.length > most) return undefined;
   }

@@ -25,15 +25,17 @@ export interface Postings {
   readonly large: boolean;
 }
 
-const none: Postings = Object.freeze({ count: 0, tail: [], large: false });
+/** The postings of what nothing has. */
+export const noPostings: Postings = Object.freeze({ count: 0, tail: [], large: false });
 
 /** Reads the head row: how many there are, and all of them where they are few. */
 export function readPostings(rows: RowReader, head: Key): Postings {
   const row = rows.get(head);
-  return row === undefined ? none : decodePostings(row);
+  return row === undefined ? noPostings : decodePostings(row);
 }
 
-function decodePostings(row: Buffer): Postings {
+/** What a head row says. */
+export function decodePostings(row: Buffer): Postings {
   const [count, at] = readVarint(row, 1);
   return { count, tail: decodeIds(row, at, 0), large: row[0] === 1 };
 }

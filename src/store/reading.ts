@@ -5,7 +5,7 @@ import type { AttributeType, Schema } from "../model/schema.js";
 import { StoredEntry } from "./entry-row.js";
 import type { Indexes } from "./indexes.js";
 import { idAt, keys } from "./keys.js";
-import { loadPostings, type Postings, readPostings, readVarint } from "./postings.js";
+import { decodePostings, loadPostings, noPostings, type Postings, readPostings, readVarint } from "./postings.js";
 import { type RowReader, rangeOf } from "./rows.js";
 
 /** Computed DNs that many readers share; `DnCache.get` answers only readers for whom the name still holds. */
@@ -186,6 +186,12 @@ export class Reading {
   /** The groups that an entry is a direct member of. */
   groups(member: number): Postings {
     return readPostings(this.rows, keys.groups(member));
+  }
+
+  /** The same of an entry at hand, whose row of groups may have been read along with it. */
+  groupsOf({ id, groupsRow }: StoredEntry): Postings {
+    if (groupsRow === undefined) return this.groups(id);
+    return groupsRow === null ? noPostings : decodePostings(groupsRow);
   }
 
   async allGroups(member: number): Promise<number[]> {

@@ -8,7 +8,7 @@ import { fail } from "../model/failure.js";
 import type { Change, Guard } from "./change.js";
 import { type EntryFacts, encodeEntryRow, StoredEntry, uuidText } from "./entry-row.js";
 import type { TermSink } from "./indexes.js";
-import { type Key, keys } from "./keys.js";
+import { idBytes, type Key, keys } from "./keys.js";
 import type { Overlay } from "./overlay.js";
 import { addPosting, readVarint, removeFromRuns, removePosting } from "./postings.js";
 import { type MemberName, memberName, noParent, Reading, type StoreFrame } from "./reading.js";
@@ -135,7 +135,8 @@ export class Transaction extends Reading {
     const present = this.#present(before);
     const after = entryOf(before.id, draft, { parent, rdn, uuid: before.uuid, revision: this.nextRevision });
     this.#overlay.put(keys.entry(after.id), after.bytes);
-    await this.#reindex(this.#terms(present), this.#terms(after), after.id);
+    const changed = this.frame.indexes.changedTypes(present, after);
+    await this.#reindex(this.#terms(present, changed), this.#terms(after, changed), after.id);
     return after;
   }
 
@@ -284,14 +285,15 @@ export class Transaction extends Reading {
 
   // --- index rows and counts
 
-  #terms(entry: StoredEntry): Terms {
+  #terms(entry: StoredEntry, only?: ReadonlySet<string>): Terms {
     const terms = { heads: new Set<Key>(), grams: new Set<Key>() };
-    const suffix = keys.entry(entry.id).slice(1);
+    const suffix = idBytes(entry.id);
     const sink: TermSink = {
       posting: (head) => terms.heads.add(head),
       gram: (prefix) => terms.grams.add(prefix + suffix),
+      instant: (prefix) => terms.grams.add(prefix + suffix),
     };
-    this.frame.indexes.terms(entry, sink);
+    this.frame.indexes.terms(entry, sink, only);
     return terms;
   }
 
