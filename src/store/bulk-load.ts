@@ -7,7 +7,7 @@ import type { TermSink } from "./indexes.js";
 import { idBytes, type Key, keys } from "./keys.js";
 import { clearLoad, type LevelStore } from "./level-store.js";
 import { loadPostings, postingRows, readPostings, runRows, sortedUnique } from "./postings.js";
-import { type MemberName, noParent } from "./reading.js";
+import { type MemberName, noParent, type Reading } from "./reading.js";
 import { countValue, type EntryDraft, encodeSecrets, entryOf, idValue, newUuid } from "./transaction.js";
 
 export interface LoadedEntry extends EntryDraft {
@@ -17,8 +17,13 @@ export interface LoadedEntry extends EntryDraft {
   readonly members: readonly MemberName[];
 }
 
+const noBytes = Buffer.alloc(0);
+
 /** Rows in one batch of LevelDB. */
 const batchRows = 20_000;
+/** The ids of each term, ascending. Most terms have one id, and a list of its own for each would be most of the memory. */
+type TermLists = Map<Key, number | number[]>;
+
 /** Index terms gathered in memory before they are written. */
 const gatheredTerms = 12_000_000;
 
@@ -30,12 +35,12 @@ export class BulkLoad {
   readonly #childCounts = new Map<number, number>();
   readonly #members: { group: number; names: readonly MemberName[] }[] = [];
   readonly #uuids = new Set<string>();
-  #postings = new Map<Key, number[]>();
-  #grams = new Map<Key, number[]>();
+  #postings: TermLists = new Map();
+  #grams: TermLists = new Map();
   #gathered = 0;
   #flushed = false;
   #lastId: number;
-  #rows = new Map<Key, Buffer | undefined>();
+  #rows: [Key, Buffer][] = [];
 
   private constructor(store: LevelStore, actor: string, lastId: number) {
     this.#store = store;
@@ -81,13 +86,13 @@ export class BulkLoad {
     const rdn = isSuffix ? suffix.toString() : entry.dn.rdn!.toString();
     const revision = this.#store.revision + 1;
     const stored = entryOf(id, entry, { parent, rdn, uuid, revision });
-    this.#rows.set(keys.entry(id), stored.bytes);
-    this.#rows.set(keys.child(parent, isSuffix ? normal : entry.dn.rdn!.normal(schema)), idValue(id));
-    if (entry.passwords.length > 0) this.#rows.set(keys.secrets(id), encodeSecrets(entry.passwords));
+    this.#put(keys.entry(id), stored.bytes);
+    this.#put(keys.child(parent, isSuffix ? normal : entry.dn.rdn!.normal(schema)), idValue(id));
+    if (entry.passwords.length > 0) this.#put(keys.secrets(id), encodeSecrets(entry.passwords));
     if (!isSuffix) this.#childCounts.set(parent, (this.#childCounts.get(parent) ?? 0) + 1);
     if (entry.members.length > 0) this.#members.push({ group: id, names: entry.members });
     this.#store.frame.indexes.terms(stored, this.#sinkFor(id));
-    if (this.#rows.size >= batchRows) await this.#writeRows();
+    if (this.#isFull) await this.#writeRows();
     if (this.#gathered >= gatheredTerms) await this.#flushTerms();
   }
 
@@ -95,14 +100,17 @@ export class BulkLoad {
     return {
       posting: (head) => this.#gather(this.#postings, head, id),
       gram: (prefix) => this.#gather(this.#grams, prefix, id),
-      instant: (prefix) => this.#rows.set(prefix + idBytes(id), Buffer.alloc(0)),
+      instant: (prefix) => this.#put(prefix + idBytes(id), noBytes),
     };
   }
 
-  #gather(lists: Map<Key, number[]>, key: Key, id: number): void {
+  #gather(lists: TermLists, key: Key, id: number): void {
     const ids = lists.get(key);
-    if (!ids) lists.set(key, [id]);
-    else if (ids[ids.length - 1] !== id) ids.push(id);
+    if (ids === undefined) lists.set(key, id);
+    else if (typeof ids === "number") {
+      if (ids === id) return;
+      lists.set(key, [ids, id]);
+    } else if (ids[ids.length - 1] !== id) ids.push(id);
     else return;
     this.#gathered++;
   }
@@ -111,7 +119,7 @@ export class BulkLoad {
   async finish(): Promise<number> {
     await this.#flushTerms();
     await this.#writeMemberships();
-    for (const [parent, count] of this.#childCounts) await this.#put(keys.childCount(parent), countValue(count));
+    for (const [parent, count] of this.#childCounts) this.#put(keys.childCount(parent), countValue(count));
     const revision = this.#store.revision + 1;
     const record = {
       revision,
@@ -137,19 +145,26 @@ export class BulkLoad {
 
   /** Ends the load without a trace. */
   async abort(): Promise<void> {
-    this.#rows.clear();
+    this.#rows = [];
     await clearLoad(this.#store.rows);
   }
 
-  async #put(key: Key, value: Buffer): Promise<void> {
-    this.#rows.set(key, value);
-    if (this.#rows.size >= batchRows) await this.#writeRows();
+  #put(key: Key, value: Buffer): void {
+    this.#rows.push([key, value]);
+  }
+
+  #putAll(rows: Iterable<[Key, Buffer]>): void {
+    for (const row of rows) this.#rows.push(row);
+  }
+
+  get #isFull(): boolean {
+    return this.#rows.length >= batchRows;
   }
 
   async #writeRows(): Promise<void> {
-    if (this.#rows.size === 0) return;
+    if (this.#rows.length === 0) return;
     const rows = this.#rows;
-    this.#rows = new Map();
+    this.#rows = [];
     await this.#store.rows.write(rows, this.#store.revision, false);
   }
 
@@ -159,9 +174,14 @@ export class BulkLoad {
     this.#postings = new Map();
     this.#grams = new Map();
     this.#gathered = 0;
-    for (const key of [...postings.keys()].sort()) await this.#putPostings(key, postings.get(key)!);
+    for (const key of [...postings.keys()].sort()) {
+      const ids = postings.get(key)!;
+      await this.#putPostings(key, typeof ids === "number" ? [ids] : ids);
+    }
     for (const key of [...grams.keys()].sort()) {
-      for (const [run, value] of runRows(key, grams.get(key)!)) await this.#put(run, value);
+      const ids = grams.get(key)!;
+      this.#putAll(runRows(key, typeof ids === "number" ? [ids] : ids));
+      if (this.#isFull) await this.#writeRows();
     }
     await this.#writeRows();
     this.#flushed = true;
@@ -169,7 +189,8 @@ export class BulkLoad {
 
   async #putPostings(head: Key, ids: number[]): Promise<void> {
     const all = this.#flushed ? await this.#merged(head, ids) : ids;
-    for (const [key, value] of postingRows(head, all)) await this.#put(key, value);
+    this.#putAll(postingRows(head, all));
+    if (this.#isFull) await this.#writeRows();
   }
 
   /** Terms of earlier flushes stand in the store already. */
@@ -184,54 +205,48 @@ export class BulkLoad {
   }
 
   async #writeMemberships(): Promise<void> {
+    const reading = this.#store.read();
+    try {
+      await this.#writeMembershipsFrom(reading);
+    } finally {
+      reading.release();
+    }
+  }
+
+  async #writeMembershipsFrom(reading: Reading): Promise<void> {
     const groupsOf = new Map<number, number[]>();
     let danglings = 0;
     for (const { group, names } of this.#members) {
+      if (this.#isFull) await this.#writeRows();
       const members = new Set<number>();
       const missing = new Map<string, string>();
       for (const name of names) {
-        const member = this.#resolve(name);
+        const member = this.#resolve(name, reading);
         if (member !== undefined) members.add(member);
-        else missing.set(this.#danglingName(name), name.kind === "dn" ? name.written : name.uid);
+        else missing.set(reading.danglingName(name), name.kind === "dn" ? name.written : name.uid);
       }
       for (const member of members) {
-        await this.#put(keys.membership(group, member), Buffer.alloc(0));
+        this.#put(keys.membership(group, member), noBytes);
         const groups = groupsOf.get(member);
         if (groups) groups.push(group);
         else groupsOf.set(member, [group]);
       }
-      if (members.size > 0) await this.#putAll(postingRows(keys.members(group), sortedUnique([...members])));
+      if (members.size > 0) this.#putAll(postingRows(keys.members(group), sortedUnique([...members])));
       for (const [name, written] of missing) {
-        await this.#put(keys.dangling(group, name), Buffer.from(written));
-        await this.#put(keys.danglingName(name, group), Buffer.alloc(0));
+        this.#put(keys.dangling(group, name), Buffer.from(written));
+        this.#put(keys.danglingName(name, group), noBytes);
       }
-      if (missing.size > 0) await this.#put(keys.danglingsOf(group), countValue(missing.size));
+      if (missing.size > 0) this.#put(keys.danglingsOf(group), countValue(missing.size));
       danglings += missing.size;
     }
-    for (const [member, groups] of groupsOf) await this.#putAll(postingRows(keys.groups(member), sortedUnique(groups)));
-    if (danglings > 0) await this.#put(keys.meta("danglings"), countValue(danglings));
-  }
-
-  async #putAll(rows: Iterable<[Key, Buffer]>): Promise<void> {
-    for (const [key, value] of rows) await this.#put(key, value);
-  }
-
-  #resolve(name: MemberName): number | undefined {
-    if (name.kind === "dn") return this.#ids.get(name.dn.normal(this.#store.schema));
-    const reading = this.#store.read();
-    try {
-      return reading.withUid(name.uid);
-    } finally {
-      reading.release();
+    for (const member of [...groupsOf.keys()].sort((a, b) => a - b)) {
+      this.#putAll(postingRows(keys.groups(member), sortedUnique(groupsOf.get(member)!)));
+      if (this.#isFull) await this.#writeRows();
     }
+    if (danglings > 0) this.#put(keys.meta("danglings"), countValue(danglings));
   }
 
-  #danglingName(name: MemberName): string {
-    const reading = this.#store.read();
-    try {
-      return reading.danglingName(name);
-    } finally {
-      reading.release();
-    }
+  #resolve(name: MemberName, reading: Reading): number | undefined {
+    return name.kind === "dn" ? this.#ids.get(name.dn.normal(this.#store.schema)) : reading.withUid(name.uid);
   }
 }

@@ -94,7 +94,8 @@ export class Indexes {
     const uuid = this.#byName.get("entryUUID");
     if (uuid && !only) this.#valueTerms(uuid, Buffer.from(uuidText(entry.uuid)), sink);
     const created = this.#byName.get("createTimestamp");
-    if (created && !only) sink.gram(keys.grams(created.number, idBytes(entry.created)));
+    if (created && (!only || only.has("createTimestamp")))
+      sink.gram(keys.grams(created.number, idBytes(entry.created)));
     const modified = this.#byName.get("modifyTimestamp");
     if (modified) sink.instant(keys.grams(modified.number, idBytes(entry.modified)));
   }
@@ -114,6 +115,7 @@ export class Indexes {
       else changed.add(typeOf(cursor.type));
     }
     for (const description of kept.keys()) changed.add(typeOf(description));
+    if (before.created !== after.created) changed.add("createTimestamp");
     return changed;
   }
 

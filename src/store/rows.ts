@@ -30,7 +30,7 @@ export interface RangeOptions {
 }
 
 /** Changes of rows: a value puts, undefined deletes. */
-export type RowChanges = ReadonlyMap<Key, Buffer | undefined>;
+export type RowChanges = Iterable<readonly [Key, Buffer | undefined]>;
 
 type Database = Level<Buffer, Buffer> & {
   /** What LevelDB has on disk and its types, made for browsers too, leave out. */
@@ -183,17 +183,22 @@ export class Rows {
       snapshot,
       highWaterMarkBytes: 1024 * 1024,
     });
-    // The next rows are read while these are worked on.
-    let ahead: Promise<[Buffer, Buffer][]> | undefined = iterator.nextv(batch);
+    // The next rows are read while these are worked on. Whoever leaves early does not want to know how that went.
+    const next = () => {
+      const rows = iterator.nextv(batch);
+      rows.catch(() => {});
+      return rows;
+    };
+    let ahead: Promise<[Buffer, Buffer][]> | undefined = next();
     try {
       while (ahead) {
         const pairs: [Buffer, Buffer][] = await ahead;
         if (pairs.length === 0) return;
-        ahead = pairs.length === limit ? undefined : iterator.nextv(batch);
+        ahead = pairs.length === limit ? undefined : next();
         yield pairs.map(([key, value]) => ({ key: key.toString("latin1"), value }));
       }
     } finally {
-      await ahead?.catch(() => {}); // whoever leaves early does not want to know
+      await ahead?.catch(() => {});
       await iterator.close();
     }
   }
@@ -203,18 +208,24 @@ export class Rows {
    * Where it throws, nothing is visible, and the database takes no further writes until it is opened again.
    */
   async write(changes: RowChanges, revision: number, durable = true): Promise<void> {
-    const operations: ({ type: "put"; key: Buffer; value: Buffer } | { type: "del"; key: Buffer })[] = [];
+    // Chained, for half of what an array of operations costs.
+    const batch = this.#database.batch();
     for (const [key, value] of changes) {
       const bytes = Buffer.from(key, "latin1");
-      operations.push(value === undefined ? { type: "del", key: bytes } : { type: "put", key: bytes, value });
+      if (value === undefined) batch.del(bytes);
+      else batch.put(bytes, value);
     }
-    await this.#database.batch(operations, { sync: durable });
+    await batch.write({ sync: durable });
+    if (this.#cache.size > 0) this.#refresh(changes, revision);
+    this.#advance(revision);
+  }
+
+  #refresh(changes: RowChanges, revision: number): void {
     for (const [key, value] of changes) {
       // Rows that nobody asked for lately are not worth a place; those in the cache must not grow stale.
       if (this.#cache.has(key))
         this.#cache.set(key, value === undefined ? absentSince(revision) : { value, since: revision });
     }
-    this.#advance(revision);
   }
 
   #advance(revision: number): void {

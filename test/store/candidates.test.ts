@@ -8,7 +8,7 @@ import { type Scope, scopes } from "../../src/model/message.js";
 import { BulkLoad } from "../../src/store/bulk-load.js";
 import { candidates } from "../../src/store/candidates.js";
 import { StoredEntry } from "../../src/store/entry-row.js";
-import { idAt } from "../../src/store/keys.js";
+import { idAt, keys } from "../../src/store/keys.js";
 import type { LevelStore } from "../../src/store/level-store.js";
 import { noParent, type Reading } from "../../src/store/reading.js";
 import { rangeOf } from "../../src/store/rows.js";
@@ -117,10 +117,12 @@ class Comparison {
     after: number,
   ): Promise<number[]> {
     const byId = new Map(this.#entries.map((entry) => [entry.id, entry]));
-    const found = candidates(this.#moment, base, scope, filter, after);
+    const found = candidates(this.#moment, base, scope, filter, { after, withGroups: after % 2 === 1 });
     const ids: number[] = [];
     for await (const batch of found.quick ? [found.quick] : found.batches()) {
-      for (const { id } of batch) {
+      for (const { id, groupsRow } of batch) {
+        // Where a scan has brought the groups along, they are the entry's own.
+        if (groupsRow !== undefined) expect(groupsRow).toEqual(this.#moment.rows.get(keys.groups(id)) ?? null);
         // In the order of the walk, none twice, and none outside the scope.
         expect(id).toBeGreaterThan(Math.max(after, ids.at(-1) ?? 0));
         expect(isInScope(byId.get(id)!.stored, base, scope, this.#parents)).toBe(true);

@@ -6,6 +6,7 @@ import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { Dn } from "../../src/model/dn.js";
+import type { LevelStore } from "../../src/store/level-store.js";
 import { closeStore, faultsOf, openStore, reading, suffix, temporaryFolder } from "../support/store.js";
 
 const writer = fileURLToPath(new URL("../support/store-writer.mjs", import.meta.url));
@@ -51,6 +52,14 @@ async function linesOf(child: Child, watch: (line: Line) => void = () => {}): Pr
 /** Holds what a store holds against what its writers were told. */
 async function expectKept(path: string, lines: readonly Line[]): Promise<void> {
   const store = await openStore({ path });
+  try {
+    await expectTold(store, lines);
+  } finally {
+    await closeStore(store);
+  }
+}
+
+async function expectTold(store: LevelStore, lines: readonly Line[]): Promise<void> {
   expect(await faultsOf(store)).toEqual([]);
   const told = new Map<string, string | null>();
   let last = 0;
@@ -74,7 +83,6 @@ async function expectKept(path: string, lines: readonly Line[]): Promise<void> {
   const revisions: number[] = [];
   for await (const { revision } of store.changes(1)) revisions.push(revision);
   expect(revisions).toEqual(Array.from({ length: store.revision }, (_, n) => n + 1));
-  await closeStore(store);
 }
 
 test("a process killed at any moment loses nothing that it acknowledged, and leaves no fault", async () => {
