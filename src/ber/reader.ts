@@ -43,7 +43,8 @@ export class BerReader {
     let length = bytes[at++]!;
     if (length >= 0x80) {
       const octets = length & 0x7f;
-      if (octets === 0) throw new BerError("an element of indefinite length (RFC 4511 5.1 allows definite lengths only)");
+      if (octets === 0)
+        throw new BerError("an element of indefinite length (RFC 4511 5.1 allows definite lengths only)");
       if (octets > 4) throw new BerError(`a length of ${octets} octets; at most 4 are read`);
       if (at + octets > end) throw new BerError("an element ends before its length");
       length = 0;

@@ -43,7 +43,7 @@ export function search(request: SearchRequest, context: Context): Answering {
   const walk = page && continueWalk(page, request, context);
   const reading = walk?.kept?.reading ?? view.read();
   return reading instanceof Promise
-    ? reading.then((ready) => searchAt(ready, request, context, page, walk))
+    ? reading.then((ready) => own(searchAt(ready, request, context, page, walk)))
     : searchAt(reading, request, context, page, walk);
 }
 
@@ -119,6 +119,13 @@ async function* stream(run: Run, reading: ViewReading): Answers {
       reading.release();
     }
   }
+}
+
+/** An answer that is waited for must not stand in the memory that the next one is written to. */
+function own(answer: Answered | Answers): Answered | Answers {
+  if (!("code" in answer) || !answer.entries) return answer;
+  const { bytes, ends } = answer.entries;
+  return { ...answer, entries: { bytes: Buffer.from(bytes), ends } };
 }
 
 /** Written anew by every answer that needs no waiting. */

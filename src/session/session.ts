@@ -1,5 +1,6 @@
-// One connection's life: who it is, what is under way, and in which order. A bind runs alone; everything else runs at
-// the same time, and every operation gets exactly one result, whatever happens in it.
+// One connection's life: who it is, what is under way, and in which order. A bind runs alone: it waits for what is under
+// way, and nothing is taken until it has ended. Everything else runs at the same time, and every operation gets exactly
+// one result, whatever happens in it.
 import type { Application } from "../access/application.js";
 import { anonymous, Permissions, type Subject } from "../access/permissions.js";
 import { View } from "../access/view.js";
@@ -9,7 +10,7 @@ import { requireKnownControls } from "../operations/controls.js";
 import { type AnsweredRequest, perform } from "../operations/operations.js";
 import { PageWalks } from "../operations/page-walks.js";
 import { resultOf } from "./failure.js";
-import { record, type Telemetry } from "./record.js";
+import { type Performed, record, type Telemetry } from "./record.js";
 
 /** The client broke a rule of the protocol in a way that leaves nothing to answer: the connection has to end. */
 export class SessionError extends Error {
@@ -28,14 +29,21 @@ export interface Underway {
 
 class Operation implements Cancellation {
   readonly request: AnsweredRequest;
+  /** Who asked: the session may be somebody else by the time it ends. */
+  readonly subject: Subject;
   readonly trail: Trail = {};
   readonly began = performance.now();
   canceled = false;
 
-  constructor(request: AnsweredRequest) {
+  constructor(request: AnsweredRequest, subject: Subject) {
     this.request = request;
+    this.subject = subject;
   }
 }
+
+const canceled: Result = Object.freeze({ code: "canceled" });
+
+type Done = Pick<Performed, "subject" | "trail" | "entries" | "milliseconds">;
 
 export class Session implements Caller {
   readonly number: number;
@@ -50,10 +58,11 @@ export class Session implements Caller {
   #view: View;
   /** The list of applications that the identity was last held against. */
   #registered: readonly Application[];
-  /** Resolves when the bind under way, if any, has ended. */
-  #gate: Promise<void> | undefined;
-  #running = 0;
-  #allDone: (() => void) | undefined;
+  #binding: Operation | undefined;
+  /** Lets the bind begin that waits for the others to end. */
+  #othersEnded: (() => void) | undefined;
+  #allEnded: (() => void)[] = [];
+  #closed = false;
 
   constructor(services: Services, telemetry: Telemetry, peer: { readonly number: number; readonly address: string }) {
     this.#services = services;
@@ -76,6 +85,11 @@ export class Session implements Caller {
   /** Operations under way. */
   get inFlight(): number {
     return this.#underway.size;
+  }
+
+  /** A bind is under way: nothing may be taken before it has ended, for it decides who asks (RFC 4511 4.2.1). */
+  get isBinding(): boolean {
+    return this.#binding !== undefined;
   }
 
   get hasBound(): boolean {
@@ -104,30 +118,39 @@ export class Session implements Caller {
       this.#abandon(request.target);
       return undefined;
     }
-    if (this.#underway.has(request.id)) throw new SessionError(`message ID ${request.id} is in use`);
-    const operation = new Operation(request);
-    if (request.operation === "bind" || this.#gate) return this.#begin(operation, this.#inTurn(operation));
+    this.#requireUnused(request.id);
+    if (this.#binding) throw new Error("a request was taken while a bind was under way");
+    const operation = new Operation(request, this.#subject);
+    if (request.operation === "bind") return this.#begin(operation, this.#bind(operation));
     const answering = this.#perform(operation);
     if ("code" in answering) {
       this.#record(operation, answering, answering.entries?.ends.length ?? 0);
       return answering;
     }
-    this.#running++;
-    return this.#begin(
-      operation,
-      this.#stream(operation, answering, () => this.#leave()),
-    );
+    return this.#begin(operation, this.#stream(operation, answering));
   }
 
   #begin(operation: Operation, answers: Answers): Underway {
     this.#underway.set(operation.request.id, operation);
+    if (operation.request.operation === "bind") {
+      this.#binding = operation;
+      // From the moment a bind arrives, and whatever becomes of it, nobody is who they were.
+      this.become(anonymous);
+    }
     return { answers, cancellation: operation };
   }
 
-  /** Leaves the record of a request that could not be decoded; returns the result to send. */
-  refuse(name: OperationName, result: Result): Result {
-    this.#telemetry.metrics.operation(name, result.code, 0);
-    return result;
+  /** Leaves the record of a request that could not be decoded. Throws SessionError as `take` does. */
+  refuse(id: number, name: OperationName, result: Result): void {
+    this.#requireUnused(id);
+    const subject = this.#subject;
+    // RFC 4513 4: a bind that fails, for whatever reason, leaves the session anonymous.
+    if (name === "bind") this.become(anonymous);
+    this.#leave(name, result, { subject, trail: {}, entries: 0, milliseconds: 0 });
+  }
+
+  #requireUnused(id: number): void {
+    if (this.#underway.has(id)) throw new SessionError(`message ID ${id} is in use`);
   }
 
   #abandon(target: number): void {
@@ -138,8 +161,14 @@ export class Session implements Caller {
 
   /** Stops everything: the client is gone. */
   close(): void {
+    this.#closed = true;
     for (const operation of this.#underway.values()) operation.canceled = true;
     this.walks.endAll();
+  }
+
+  /** Resolves when nothing is under way. */
+  ended(): Promise<void> {
+    return this.#underway.size === 0 ? Promise.resolve() : new Promise((resolve) => this.#allEnded.push(resolve));
   }
 
   #perform(operation: Operation): Answering {
@@ -151,15 +180,19 @@ export class Session implements Caller {
     }
   }
 
-  /** Carries out an operation when it is its turn: a bind after all others, the others after the bind. */
-  async *#inTurn(operation: Operation): Answers {
-    const leave = await this.#enter(operation.request);
-    return yield* this.#stream(operation, this.#perform(operation), leave);
+  /** RFC 4511 4.2.1: a bind waits for what is under way. */
+  async *#bind(operation: Operation): Answers {
+    if (this.#underway.size > 1) {
+      await new Promise<void>((resolve) => {
+        this.#othersEnded = resolve;
+      });
+    }
+    return yield* this.#stream(operation, operation.canceled ? canceled : this.#perform(operation));
   }
 
-  async *#stream(operation: Operation, answering: Answering, leave: () => void): Answers {
+  async *#stream(operation: Operation, answering: Answering): Answers {
     let entries = 0;
-    let result: Result = { code: "canceled" };
+    let result = canceled;
     try {
       const answers = await answering;
       if ("code" in answers) {
@@ -185,47 +218,19 @@ export class Session implements Caller {
     } catch (error) {
       result = resultOf(error, this.#telemetry.log);
     } finally {
-      this.#underway.delete(operation.request.id);
-      leave();
+      this.#end(operation);
       this.#record(operation, result, entries);
     }
     return result;
   }
 
-  /** RFC 4511 4.2.1: a bind waits for what is under way, and what comes after waits for the bind. */
-  async #enter(request: AnsweredRequest): Promise<() => void> {
-    if (request.operation === "bind") return this.#enterAlone();
-    while (this.#gate) await this.#gate;
-    this.#running++;
-    return () => this.#leave();
-  }
-
-  #leave(): void {
-    this.#running--;
-    if (this.#running === 0) this.#allDone?.();
-  }
-
-  async #enterAlone(): Promise<() => void> {
-    const before = this.#gate;
-    let open = () => {};
-    const gate = new Promise<void>((resolve) => {
-      open = resolve;
-    });
-    this.#gate = gate;
-    // From the moment a bind arrives, and whatever becomes of it, nobody is who they were.
-    this.become(anonymous);
-    await before;
-    if (this.#running > 0) {
-      await new Promise<void>((resolve) => {
-        this.#allDone = resolve;
-      });
-      this.#allDone = undefined;
-    }
-    this.become(anonymous);
-    return () => {
-      if (this.#gate === gate) this.#gate = undefined;
-      open();
-    };
+  #end(operation: Operation): void {
+    this.#underway.delete(operation.request.id);
+    if (this.#binding === operation) this.#binding = undefined;
+    else if (this.#binding && this.#underway.size === 1) this.#othersEnded?.();
+    if (this.#underway.size === 0) for (const resolve of this.#allEnded.splice(0)) resolve();
+    // A search that ended after the client was gone may have kept its moment for a next page.
+    if (this.#closed) this.walks.endAll();
   }
 
   #context(operation: Operation): Context {
@@ -257,20 +262,18 @@ export class Session implements Caller {
     }
   }
 
-  #record({ request, trail, began }: Operation, result: Result, entries: number): void {
-    record(
-      {
-        session: this.number,
-        address: this.address,
-        subject: this.#subject,
-        operation: request.operation,
-        result,
-        trail,
-        entries,
-        milliseconds: performance.now() - began,
-        clock: this.#services.clock,
-      },
-      this.#telemetry,
-    );
+  #record({ request, subject, trail, began }: Operation, result: Result, entries: number): void {
+    this.#leave(request.operation, result, {
+      // What a bind leads to is who the session is after it.
+      subject: request.operation === "bind" ? this.#subject : subject,
+      trail,
+      entries,
+      milliseconds: performance.now() - began,
+    });
+  }
+
+  #leave(operation: OperationName, result: Result, done: Done): void {
+    const { number: session, address } = this;
+    record({ session, address, operation, result, ...done, clock: this.#services.clock }, this.#telemetry);
   }
 }

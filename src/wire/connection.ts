@@ -1,35 +1,26 @@
 // One connection's bytes: messages in, answers out, and the only writer of its socket. What the client sends is read no
 // faster than it is worked on, and what it gets is made no faster than it takes it.
-import { once } from "node:events";
 import { BerWriter } from "../ber/writer.js";
 import type { Limits } from "../model/limits.js";
-import type { Request, Result } from "../model/message.js";
+import type { Answers, Cancellation, Request, Result } from "../model/message.js";
 import { type Session, SessionError, type Underway } from "../session/session.js";
 import type { Log } from "../telemetry/log.js";
 import { DecodeError, decodeMessage, type Rejected } from "./decode.js";
 import { isAnswered, writeEntries, writeNotice, writeResult } from "./encode.js";
 import { Framing, FramingError } from "./framing.js";
-import { DispatchedMessage, type DispatchingSocket } from "./ldapjs-server.js";
+import { Dispatched, type DispatchingSocket } from "./ldapjs-server.js";
 
 /** Answers are handed to the socket when there are so many bytes of them, or when nothing is under way. */
 const flushBytes = 64 * 1024;
 const firstCapacity = 2048;
+/** Memory for answers that a connection keeps while it has nothing to say. */
+const keptCapacity = 8 * 1024;
 /** How long a client may take to hear why it is disconnected, in milliseconds. */
 const goodbyeTime = 1000;
-
-/** The request of each operation by its tag, as ldapjs' dispatcher wants to be told. */
-const protocolOps: Readonly<Record<Request["operation"], number>> = {
-  bind: 0x60,
-  unbind: 0x42,
-  search: 0x63,
-  modify: 0x66,
-  add: 0x68,
-  delete: 0x4a,
-  modifyDn: 0x6c,
-  compare: 0x6e,
-  abandon: 0x50,
-  extended: 0x77,
-};
+/** Messages of one connection are worked on for so long, in milliseconds; then it is the others' turn. */
+const longestTurn = 10;
+/** The clock is looked at once in so many messages. */
+const messagesPerLook = 8;
 
 export class Connection {
   readonly session: Session;
@@ -38,14 +29,24 @@ export class Connection {
   readonly #log: Log;
   readonly #framing: Framing;
   readonly #takeMessage = (message: Buffer): boolean => this.#take(message);
+  readonly #dispatched = new Dispatched((request) => this.#serve(request));
   #out = new BerWriter(firstCapacity);
   #flushDue = false;
   #paused = false;
   #ended = false;
+  /** Why the connection ends as soon as nothing is under way. */
+  #finishing: Result | undefined;
+  /** Messages taken in this turn, and when it has to end. */
+  #taken = 0;
+  #turnEnds = 0;
+  /** Answers that wait for the client to take earlier ones. */
+  #waiting: (() => void)[] = [];
   /** When something last happened, for the limits on time; in milliseconds of `performance.now()`. */
   #lastHeard = performance.now();
   #partialSince: number | undefined;
-  #stalledSince: number | undefined;
+  /** Bytes that the kernel had not taken when last looked at, and since when it is these. */
+  #untaken = 0;
+  #untakenSince = 0;
 
   constructor(socket: DispatchingSocket, session: Session, limits: Limits, log: Log) {
     this.#socket = socket;
@@ -55,39 +56,46 @@ export class Connection {
     this.#framing = new Framing(limits.messageBytesBeforeBind);
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 60_000);
-    socket.on("data", (chunk: Buffer) => this.#hear(chunk));
-    socket.on("drain", () => {
-      this.#stalledSince = undefined;
+    socket.on("data", (chunk: Buffer) => {
+      if (!this.#ended) this.#work(chunk);
     });
-    socket.on("close", () => this.#gone());
+    socket.on("drain", () => {
+      this.#wake();
+      this.#readOn();
+    });
+    socket.on("close", () => this.#stop());
   }
 
   get isEnded(): boolean {
     return this.#ended;
   }
 
-  #hear(chunk: Buffer): void {
-    if (this.#ended) return;
-    this.#lastHeard = performance.now();
-    this.#framing.limit = this.session.hasBound ? this.#limits.messageBytes : this.#limits.messageBytesBeforeBind;
-    this.#guard(() => this.#framing.push(chunk, this.#takeMessage));
+  /** Works on what a chunk brings; without one, on what was kept back before. */
+  #work(chunk: Buffer | undefined): void {
+    const now = performance.now();
+    this.#lastHeard = now;
+    this.#turnEnds = now + longestTurn;
+    this.#taken = 0;
+    const { messageBytes, messageBytesBeforeBind } = this.#limits;
+    this.#framing.limit = this.session.hasBound ? messageBytes : messageBytesBeforeBind;
+    try {
+      if (chunk) this.#framing.push(chunk, this.#takeMessage);
+      else this.#framing.resume(this.#takeMessage);
+    } catch (error) {
+      this.#fail(error);
+    }
+    this.#partialSince = this.#framing.isPartial && !this.#paused ? (this.#partialSince ?? now) : undefined;
     if (this.#flushDue) this.#flush();
   }
 
   /** Turns what ends a connection into its end; anything else that is thrown here is a mistake of ours. */
-  #guard(work: () => void): void {
-    try {
-      work();
-    } catch (error) {
-      if (error instanceof FramingError || error instanceof DecodeError || error instanceof SessionError) {
-        this.disconnect({ code: "protocolError", message: error.message });
-      } else {
-        this.#log.error({ err: error, session: this.session.number }, "a connection failed");
-        this.disconnect({ code: "other", message: "internal error" });
-      }
+  #fail(error: unknown): void {
+    if (error instanceof FramingError || error instanceof DecodeError || error instanceof SessionError) {
+      this.disconnect({ code: "protocolError", message: error.message });
+    } else {
+      this.#log.error({ err: error, session: this.session.number }, "a connection failed");
+      this.disconnect({ code: "other", message: "internal error" });
     }
-    this.#partialSince =
-      this.#framing.isPartial && !this.#paused ? (this.#partialSince ?? performance.now()) : undefined;
   }
 
   /** One whole message. False: read no further for now. */
@@ -95,16 +103,32 @@ export class Connection {
     this.#partialSince = undefined;
     const decoded = decodeMessage(message, this.#limits);
     if (decoded.kind === "rejected") this.#reject(decoded.rejected);
-    else {
-      const { request } = decoded;
-      const dispatched = new DispatchedMessage(request.id, protocolOps[request.operation], () => this.#serve(request));
-      this.#socket.parser.emit("message", dispatched);
-    }
+    else this.#socket.parser.emit("message", this.#dispatched.as(decoded.request));
     if (this.#ended) return false;
-    if (this.session.inFlight < this.#limits.operationsPerConnection) return true;
+    if (!this.#mustWait()) {
+      if (++this.#taken % messagesPerLook !== 0 || performance.now() < this.#turnEnds) return true;
+      setImmediate(() => this.#readOn());
+    }
     this.#paused = true;
     this.#socket.pause();
     return false;
+  }
+
+  /** Whether further requests have to wait: for room, for a bind, or for the client to take its answers. */
+  #mustWait(): boolean {
+    return (
+      this.session.inFlight >= this.#limits.operationsPerConnection ||
+      this.session.isBinding ||
+      this.#finishing !== undefined ||
+      this.#socket.writableNeedDrain
+    );
+  }
+
+  #readOn(): void {
+    if (!this.#paused || this.#ended || this.#mustWait()) return;
+    this.#paused = false;
+    this.#work(undefined);
+    if (!this.#paused && !this.#ended) this.#socket.resume();
   }
 
   #reject({ id, operation, code, message }: Rejected): void {
@@ -112,74 +136,69 @@ export class Connection {
       if (operation === "unbind") this.end();
       return;
     }
-    writeResult(this.#out, id, operation, this.session.refuse(operation, { code, message }));
-    this.#flushSoon();
+    const result = { code, message };
+    this.session.refuse(id, operation, result);
+    writeResult(this.#out, id, operation, result);
+    this.#flushDue = true;
   }
 
+  /** Called by ldapjs, which would answer for itself if anything were thrown. */
   #serve(request: Request): void {
-    if (this.#ended) return;
-    if (request.operation === "unbind") {
-      this.end();
-      return;
+    try {
+      if (request.operation === "unbind") {
+        this.end();
+        return;
+      }
+      const taken = this.session.take(request);
+      if (!taken) return;
+      if ("code" in taken) {
+        if (taken.entries) writeEntries(this.#out, request.id, taken.entries);
+        writeResult(this.#out, request.id, request.operation, taken);
+        if (this.#out.length >= flushBytes) this.#flush();
+        else this.#flushDue = true; // when the chunk is worked through
+      } else void this.#send(request, taken);
+    } catch (error) {
+      this.#fail(error);
     }
-    const taken = this.session.take(request);
-    if (!taken) return;
-    if ("code" in taken) {
-      if (taken.entries) writeEntries(this.#out, request.id, taken.entries);
-      writeResult(this.#out, request.id, request.operation, taken);
-      if (this.#out.length >= flushBytes) this.#flush();
-      else this.#flushDue = true; // when the chunk is worked through
-      return;
-    }
-    this.#send(request, taken).catch((error: unknown) => {
-      this.#log.error({ err: error, session: this.session.number }, "answers could not be sent");
-      this.destroy();
-    });
   }
 
   async #send(request: Request, { answers, cancellation }: Underway): Promise<void> {
-    let next = await answers.next();
-    while (!next.done) {
-      if (this.#ended || cancellation.canceled) {
-        await answers.return(canceled);
-        break;
+    try {
+      const result = await this.#sendEntries(request, answers, cancellation);
+      if (!cancellation.canceled) {
+        writeResult(this.#out, request.id, request.operation, result);
+        if (this.session.inFlight === 0) this.#flush();
+        else this.#flushSoon();
       }
-      writeEntries(this.#out, request.id, next.value);
-      if (this.#out.length >= flushBytes) {
-        this.#flush();
-        if (this.#socket.writableNeedDrain) await this.#drained();
-      }
-      next = await answers.next();
+      this.#lastHeard = performance.now();
+      if (this.#finishing && this.session.inFlight === 0) this.disconnect(this.#finishing);
+      this.#readOn();
+    } catch (error) {
+      this.#log.error({ err: error, session: this.session.number }, "answers could not be sent");
+      this.destroy();
     }
-    if (next.done && !this.#ended && !cancellation.canceled) {
-      writeResult(this.#out, request.id, request.operation, next.value);
-      if (this.session.inFlight === 0) this.#flush();
-      else this.#flushSoon();
-    }
-    this.#readOn();
   }
 
-  #readOn(): void {
-    if (!this.#paused || this.#ended || this.session.inFlight >= this.#limits.operationsPerConnection) return;
-    this.#paused = false;
-    this.#guard(() => this.#framing.resume(this.#takeMessage));
-    if (this.#flushDue) this.#flush();
-    if (!this.#paused && !this.#ended) this.#socket.resume();
+  async #sendEntries(request: Request, answers: Answers, cancellation: Cancellation): Promise<Result> {
+    let next = await answers.next();
+    while (!next.done) {
+      if (!cancellation.canceled) {
+        writeEntries(this.#out, request.id, next.value);
+        if (this.#out.length >= flushBytes) this.#flush();
+        if (this.#socket.writableNeedDrain) await this.#drained();
+      }
+      next = await (cancellation.canceled ? answers.return(canceled) : answers.next());
+    }
+    return next.value;
   }
 
   /** Resolves when the client has taken what was written, or is gone. */
-  async #drained(): Promise<void> {
-    this.#stalledSince ??= performance.now();
-    const gone = new AbortController();
-    const closed = once(this.#socket, "close", { signal: gone.signal });
-    const drained = once(this.#socket, "drain", { signal: gone.signal });
-    try {
-      await Promise.race([closed, drained]);
-    } finally {
-      closed.catch(() => {});
-      drained.catch(() => {});
-      gone.abort();
-    }
+  #drained(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
   #flushSoon(): void {
@@ -194,18 +213,17 @@ export class Connection {
   #flush(): void {
     this.#flushDue = false;
     if (this.#out.length === 0 || this.#socket.destroyed) return;
-    const isTaken = this.#socket.write(this.#out.finish());
+    this.#socket.write(this.#out.finish());
     // What the kernel has not taken at once still stands in this memory.
-    if (this.#socket.writableLength === 0 && this.#out.length < flushBytes) this.#out.reset();
+    if (this.#socket.writableLength === 0 && this.#out.length <= keptCapacity) this.#out.reset();
     else this.#out = new BerWriter(firstCapacity);
-    if (!isTaken) this.#stalledSince ??= performance.now();
   }
 
   /** Holds the connection against its limits on time. */
   checkTime(now: number): void {
     const { idleTime, messageTime, writeStall } = this.#limits;
     if (this.#ended) return;
-    if (this.#stalledSince !== undefined && now - this.#stalledSince > writeStall) {
+    if (this.#hasStalled(now, writeStall)) {
       this.#log.info({ session: this.session.number }, "a client that takes no answers was disconnected");
       this.destroy();
     } else if (this.#partialSince !== undefined && now - this.#partialSince > messageTime) {
@@ -215,9 +233,33 @@ export class Connection {
     }
   }
 
+  /** Whether the client has taken nothing at all for so long: one that takes little at a time is only slow. */
+  #hasStalled(now: number, writeStall: number): boolean {
+    const untaken = this.#socket.writableLength === 0 ? 0 : (this.#socket._handle?.writeQueueSize ?? 0);
+    if (untaken === 0 || untaken !== this.#untaken) {
+      this.#untaken = untaken;
+      this.#untakenSince = now;
+    }
+    return untaken > 0 && now - this.#untakenSince > writeStall;
+  }
+
+  /** Takes no further requests, and disconnects when those under way are answered. */
+  finish(why: Result): void {
+    if (this.#ended || this.#finishing) return;
+    if (this.session.inFlight === 0) {
+      this.disconnect(why);
+      return;
+    }
+    this.#finishing = why;
+    this.#paused = true;
+    this.#framing.stop();
+    this.#socket.pause();
+  }
+
   /** Tells the client why in a Notice of Disconnection (RFC 4511 4.4.1) and closes. */
   disconnect(why: Result): void {
     if (this.#ended) return;
+    this.#log.debug({ session: this.session.number, why: why.message }, "a client is disconnected");
     writeNotice(this.#out, why);
     this.end();
   }
@@ -225,10 +267,8 @@ export class Connection {
   /** Sends what is ready and closes. */
   end(): void {
     if (this.#ended) return;
-    this.#ended = true;
-    this.#framing.stop();
+    this.#stop();
     this.#flush();
-    this.session.close();
     this.#socket.end();
     const timer = setTimeout(() => this.#socket.destroy(), goodbyeTime);
     timer.unref();
@@ -237,16 +277,15 @@ export class Connection {
   }
 
   destroy(): void {
-    this.#ended = true;
-    this.#framing.stop();
-    this.session.close();
+    this.#stop();
     this.#socket.destroy();
   }
 
-  #gone(): void {
+  #stop(): void {
     this.#ended = true;
     this.#framing.stop();
     this.session.close();
+    this.#wake();
   }
 }
 

@@ -68,6 +68,7 @@ export function decodeMessage(bytes: Buffer, limits: Limits): Decoded {
   const reader = new BerReader(bytes);
   try {
     reader.open(0x30);
+    if (reader.end !== bytes.length) throw new DecodeError("bytes follow the message");
     id = reader.integer();
     const found = operations[reader.peek()];
     if (!found) throw new DecodeError(`no LDAP request has the tag ${reader.peek()}`);
@@ -79,7 +80,7 @@ export function decodeMessage(bytes: Buffer, limits: Limits): Decoded {
   try {
     const body = row.decode(reader, limits);
     const controls = reader.done ? noControls : decodeControls(reader, limits);
-    if (!reader.done) throw new BerError("bytes follow the message");
+    if (!reader.done) throw new BerError("the message holds more than it should");
     return { kind: "request", request: { id, controls, ...body } as Request };
   } catch (error) {
     return { kind: "rejected", rejected: { id, operation: row.name, ...refusal(error) } };
@@ -179,9 +180,7 @@ class FilterDecoder {
     if (depth > this.#limits.filterDepth) {
       throw new LdapError("protocolError", `a filter nested deeper than ${this.#limits.filterDepth} levels`);
     }
-    if (++this.#nodes > this.#limits.filterNodes) {
-      throw new LdapError("protocolError", `a filter of more than ${this.#limits.filterNodes} parts`);
-    }
+    this.#countNode();
     const tag = reader.peek();
     switch (tag) {
       case 0xa0:
@@ -217,6 +216,12 @@ class FilterDecoder {
     }
   }
 
+  #countNode(): void {
+    if (++this.#nodes > this.#limits.filterNodes) {
+      throw new LdapError("protocolError", `a filter of more than ${this.#limits.filterNodes} parts`);
+    }
+  }
+
   #assertion(tag: number, kind: "equality" | "greaterOrEqual" | "lessOrEqual" | "approx"): Filter {
     const reader = this.#reader;
     const outer = reader.open(tag);
@@ -237,7 +242,7 @@ class FilterDecoder {
     if (reader.done) throw new LdapError("protocolError", "a substring filter without a substring");
     while (!reader.done) {
       if (final) throw new LdapError("protocolError", "a substring filter goes on behind its final part");
-      if (any.length >= this.#limits.filterNodes) throw new LdapError("protocolError", "too many substrings");
+      this.#countNode();
       if (reader.peek() === 0x80) {
         if (initial || any.length > 0) throw new LdapError("protocolError", "an initial substring must be the first");
         initial = reader.octets(0x80);

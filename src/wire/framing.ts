@@ -101,7 +101,10 @@ export class Framing {
   }
 
   #keep(bytes: Buffer, from: number): void {
-    this.#gathered = Buffer.from(bytes.subarray(from));
+    const rest = bytes.subarray(from);
+    // The beginning of a message may wait long and must not hold the memory of the whole chunk; a pause is short, and
+    // copying what is left at each of many pauses would cost more than the messages.
+    this.#gathered = this.#paused ? rest : Buffer.from(rest);
     this.#have = this.#gathered.length;
   }
 

@@ -3,6 +3,7 @@
 import { createRequire } from "node:module";
 import type { AddressInfo, Socket } from "node:net";
 import ldapjs, { type Logger, type Server } from "ldapjs";
+import type { Request } from "../model/message.js";
 
 /** The version whose insides are relied on. The project has ended, so there will be no other. */
 const expectedVersion = "3.0.7";
@@ -18,30 +19,76 @@ const silent: Logger = {
   child: () => silent,
 };
 
-/** A decoded message in the shape that ldapjs' dispatcher asks for, carrying what is to be done. */
-export class DispatchedMessage {
-  readonly messageId: number;
-  readonly protocolOp: number;
+/** The request of each operation by its tag, as ldapjs' dispatcher wants to be told. */
+const protocolOps: Readonly<Record<Request["operation"], number>> = {
+  bind: 0x60,
+  unbind: 0x42,
+  search: 0x63,
+  modify: 0x66,
+  add: 0x68,
+  delete: 0x4a,
+  modifyDn: 0x6c,
+  compare: 0x6e,
+  abandon: 0x50,
+  extended: 0x77,
+};
+
+/** Passes for a DN of ldapjs' own. */
+const noName = Object.freeze({ [Symbol.toStringTag]: "LdapDn", toString: () => "" });
+
+/**
+ * Decoded messages in the shape that ldapjs' dispatcher asks for: one object for all of a connection, because each is
+ * delivered before the next is decoded. What is thrown by `serve` would be answered by ldapjs: it must not throw.
+ */
+export class Dispatched {
+  messageId = 0;
+  protocolOp = 0;
   readonly log = silent;
   /** Asked for by its debug log only. */
   readonly pojo = undefined;
-  /** Asked for to route by DN, which is switched off: empty names cost nothing. */
-  entry = "";
-  dn = "";
-  name = "";
-  object = "";
-  readonly deliver: () => void;
+  /** Asked for to route by DN, which is switched off. */
+  readonly entry = noName;
+  readonly dn = "";
+  /** Set by ldapjs with each message. */
+  connection: unknown;
+  logId = "";
+  startTime = 0;
+  readonly #serve: (request: Request) => void;
+  #request: Request | undefined;
 
-  constructor(messageId: number, protocolOp: number, deliver: () => void) {
-    this.messageId = messageId;
-    this.protocolOp = protocolOp;
-    this.deliver = deliver;
+  constructor(serve: (request: Request) => void) {
+    this.#serve = serve;
   }
+
+  as(request: Request): this {
+    this.messageId = request.id;
+    this.protocolOp = protocolOps[request.operation];
+    this.#request = request;
+    return this;
+  }
+
+  deliver(): void {
+    const request = this.#request;
+    this.#request = undefined;
+    if (request) this.#serve(request);
+  }
+
+  /** ldapjs parses these and sets them to what it parsed, each time anew. */
+  get name(): string {
+    return "";
+  }
+  set name(_: unknown) {}
+  get object(): string {
+    return "";
+  }
+  set object(_: unknown) {}
 }
 
 /** A socket that ldapjs has set up as a connection. */
 export interface DispatchingSocket extends Socket {
-  readonly parser: { emit(event: "message", message: DispatchedMessage): boolean };
+  /** Node's own: how many bytes of the write under way the kernel has not taken yet. */
+  readonly _handle?: { readonly writeQueueSize: number } | null;
+  readonly parser: { emit(event: "message", message: Dispatched): boolean };
 }
 
 export class LdapjsServer {
@@ -59,7 +106,7 @@ export class LdapjsServer {
       },
     });
     const backend = this.#server;
-    const chain = { backend, handlers: [(message: DispatchedMessage) => message.deliver()] };
+    const chain = { backend, handlers: [(message: Dispatched) => message.deliver()] };
     // Every message goes to one handler, which never calls `next`: ldapjs keeps no identity and writes no answer.
     this.#server._getHandlerChain = () => chain;
     this.#server.on("error", failed);

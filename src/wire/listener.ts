@@ -1,6 +1,6 @@
 // Where connections arrive: one listener per URL, all connections in one place so that they can be counted, held against
 // their limits and told goodbye.
-
+import type { Result } from "../model/message.js";
 import type { Services } from "../operations/context.js";
 import type { Telemetry } from "../session/record.js";
 import { Session } from "../session/session.js";
@@ -63,19 +63,21 @@ export class Listener {
   }
 
   /**
-   * Accepts nothing more, lets operations under way finish for up to `grace` milliseconds, then tells everybody goodbye
-   * with a Notice of Disconnection (52) and waits until they are gone.
+   * Accepts nothing more, lets operations under way finish for up to `grace` milliseconds, and tells everybody goodbye
+   * with a Notice of Disconnection (52). Resolves when all are gone and nothing is under way.
    */
   async close(grace: number): Promise<void> {
     const closed = Promise.all(this.#servers.map((server) => server.close()));
-    const until = performance.now() + grace;
-    while (performance.now() < until && [...this.#connections].some(({ session }) => session.inFlight > 0)) {
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    for (const connection of this.#connections) {
-      connection.disconnect({ code: "unavailable", message: "the server is stopping" });
-    }
+    const sessions = [...this.#connections].map(({ session }) => session);
+    for (const connection of this.#connections) connection.finish(stopping);
+    const tooLong = setTimeout(() => {
+      for (const connection of this.#connections) connection.disconnect(stopping);
+    }, grace);
     await closed;
+    clearTimeout(tooLong);
+    await Promise.all(sessions.map((session) => session.ended()));
     clearInterval(this.#clock);
   }
 }
+
+const stopping: Result = { code: "unavailable", message: "the server is stopping" };
