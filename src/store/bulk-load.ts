@@ -2,8 +2,9 @@
 // at the end, in the order of their keys. The store is not read meanwhile, and a load that is cut off leaves nothing.
 import type { Dn } from "../model/dn.js";
 import { fail } from "../model/failure.js";
+import type { NormalForm } from "../model/schema.js";
 import { uuidText } from "./entry-row.js";
-import type { TermSink } from "./indexes.js";
+import { type Gram, gramPrefix, type TermSink } from "./indexes.js";
 import { idBytes, type Key, keys } from "./keys.js";
 import { clearLoad, type LevelStore } from "./level-store.js";
 import { loadPostings, postingRows, readPostings, runRows, sortedUnique } from "./postings.js";
@@ -19,10 +20,12 @@ export interface LoadedEntry extends EntryDraft {
 
 const noBytes = Buffer.alloc(0);
 
+const plainName = /^[a-z0-9=,.@_-]+$/;
+
 /** Rows in one batch of LevelDB. */
 const batchRows = 20_000;
 /** The ids of each term, ascending. Most terms have one id, and a list of its own for each would be most of the memory. */
-type TermLists = Map<Key, number | number[]>;
+type TermLists<K> = Map<K, number | number[]>;
 
 /** Index terms gathered in memory before they are written. */
 const gatheredTerms = 12_000_000;
@@ -35,8 +38,11 @@ export class BulkLoad {
   readonly #childCounts = new Map<number, number>();
   readonly #members: { group: number; names: readonly MemberName[] }[] = [];
   readonly #uuids = new Set<string>();
-  #postings: TermLists = new Map();
-  #grams: TermLists = new Map();
+  #postings: TermLists<Key> = new Map();
+  #runs: TermLists<Key> = new Map();
+  /** By attribute, then by value or gram: keys are made when the lists are complete. */
+  #values = new Map<number, TermLists<NormalForm>>();
+  #grams = new Map<number, TermLists<Gram>>();
   #gathered = 0;
   #flushed = false;
   #lastId: number;
@@ -98,13 +104,15 @@ export class BulkLoad {
 
   #sinkFor(id: number): TermSink {
     return {
-      posting: (head) => this.#gather(this.#postings, head, id),
-      gram: (prefix) => this.#gather(this.#grams, prefix, id),
+      value: (attribute, normal) => this.#gather(listsOf(this.#values, attribute), normal, id),
+      presence: (attribute) => this.#gather(this.#postings, keys.presence(attribute), id),
+      gram: (attribute, gram) => this.#gather(listsOf(this.#grams, attribute), gram, id),
+      run: (prefix) => this.#gather(this.#runs, prefix, id),
       instant: (prefix) => this.#put(prefix + idBytes(id), noBytes),
     };
   }
 
-  #gather(lists: TermLists, key: Key, id: number): void {
+  #gather<K>(lists: TermLists<K>, key: K, id: number): void {
     const ids = lists.get(key);
     if (ids === undefined) lists.set(key, id);
     else if (typeof ids === "number") {
@@ -170,17 +178,21 @@ export class BulkLoad {
 
   async #flushTerms(): Promise<void> {
     const postings = this.#postings;
-    const grams = this.#grams;
+    const runs = this.#runs;
+    for (const [attribute, values] of this.#values) {
+      for (const [value, ids] of values) join(postings, keys.equality(attribute, value), ids);
+    }
+    for (const [attribute, grams] of this.#grams) {
+      for (const [gram, ids] of grams) runs.set(gramPrefix(attribute, gram), ids);
+    }
     this.#postings = new Map();
+    this.#runs = new Map();
+    this.#values = new Map();
     this.#grams = new Map();
     this.#gathered = 0;
-    for (const key of [...postings.keys()].sort()) {
-      const ids = postings.get(key)!;
-      await this.#putPostings(key, typeof ids === "number" ? [ids] : ids);
-    }
-    for (const key of [...grams.keys()].sort()) {
-      const ids = grams.get(key)!;
-      this.#putAll(runRows(key, typeof ids === "number" ? [ids] : ids));
+    for (const key of [...postings.keys()].sort()) await this.#putPostings(key, listOf(postings.get(key)!));
+    for (const key of [...runs.keys()].sort()) {
+      this.#putAll(runRows(key, listOf(runs.get(key)!)));
       if (this.#isFull) await this.#writeRows();
     }
     await this.#writeRows();
@@ -247,6 +259,28 @@ export class BulkLoad {
   }
 
   #resolve(name: MemberName, reading: Reading): number | undefined {
-    return name.kind === "dn" ? this.#ids.get(name.dn.normal(this.#store.schema)) : reading.withUid(name.uid);
+    if (name.kind === "uid") return reading.withUid(name.uid);
+    // Most files write names as their normal form has them, and a text in normal form is its own.
+    const known = plainName.test(name.written) ? this.#ids.get(name.written) : undefined;
+    return known ?? this.#ids.get(name.dn.normal(this.#store.schema));
   }
+}
+
+function listOf(ids: number | number[]): number[] {
+  return typeof ids === "number" ? [ids] : ids;
+}
+
+function listsOf<K>(lists: Map<number, TermLists<K>>, attribute: number): TermLists<K> {
+  let found = lists.get(attribute);
+  if (!found) {
+    found = new Map();
+    lists.set(attribute, found);
+  }
+  return found;
+}
+
+/** Long values can share a key; then they share a list. */
+function join(lists: TermLists<Key>, key: Key, ids: number | number[]): void {
+  const others = lists.get(key);
+  lists.set(key, others === undefined ? ids : sortedUnique([...listOf(others), ...listOf(ids)]));
 }

@@ -2,7 +2,7 @@
 // nothing, and shares no code with what writes index rows but the terms of an entry.
 import { Dn } from "../model/dn.js";
 import { StoredEntry, uuidText } from "./entry-row.js";
-import type { TermSink } from "./indexes.js";
+import { gramPrefix, type TermSink } from "./indexes.js";
 import { idAt, type Key, keys } from "./keys.js";
 import type { LevelStore } from "./level-store.js";
 import { loadPostings, pushRun, readPostings, readVarint, sortedUnique } from "./postings.js";
@@ -190,8 +190,10 @@ async function* indexFaults(rows: RowReader, store: LevelStore, pass: number, pa
     if (isDue(key)) push(lists, key, id);
   };
   const sink: TermSink = {
-    posting: (head) => gather(postings, head),
-    gram: (prefix) => gather(grams, prefix),
+    value: (attribute, normal) => gather(postings, keys.equality(attribute, normal)),
+    presence: (attribute) => gather(postings, keys.presence(attribute)),
+    gram: (attribute, gram) => gather(grams, gramPrefix(attribute, gram)),
+    run: (prefix) => gather(grams, prefix),
     instant: (prefix) => gather(grams, prefix),
   };
   for await (const found of rangeOf(rows, "e")) {

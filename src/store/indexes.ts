@@ -1,7 +1,7 @@
 // What is indexed, as tables, and the index terms of an entry. The index narrows; the filter decides: a term may cover
 // more than it should, never less.
 import { AttributeCursor } from "../model/attribute-list.js";
-import type { AttributeType, Schema } from "../model/schema.js";
+import type { AttributeType, NormalForm, Schema } from "../model/schema.js";
 import { type StoredEntry, uuidText } from "./entry-row.js";
 import { idBytes, type Key, keys } from "./keys.js";
 
@@ -27,11 +27,24 @@ export const valueStart = "\x01";
 export const valueEnd = "\x02";
 export const gramLength = 3;
 
+/** Three bytes as one number: a great many of them are handled when a directory is loaded. */
+export type Gram = number;
+
 /** The distinct grams of a piece of normal form. */
-export function gramsOf(text: string): Set<string> {
-  const grams = new Set<string>();
-  for (let at = 0; at + gramLength <= text.length; at++) grams.add(text.slice(at, at + gramLength));
+export function gramsOf(text: string): Set<Gram> {
+  const grams = new Set<Gram>();
+  if (text.length < gramLength) return grams;
+  let gram = (text.charCodeAt(0) << 8) | text.charCodeAt(1);
+  for (let at = 2; at < text.length; at++) {
+    gram = ((gram << 8) | text.charCodeAt(at)) & 0xffffff;
+    grams.add(gram);
+  }
   return grams;
+}
+
+/** The prefix of the runs of a gram. */
+export function gramPrefix(attribute: number, gram: Gram): Key {
+  return keys.grams(attribute, String.fromCharCode(gram >>> 16, (gram >>> 8) & 0xff, gram & 0xff));
 }
 
 /** What one attribute type asks of the index. */
@@ -43,10 +56,13 @@ interface IndexedType {
 
 /** Receives the terms of an entry. A term may come more than once. */
 export interface TermSink {
-  /** Postings, by the key of their head. */
-  posting(head: Key): void;
-  /** A gram, by the prefix of its runs. */
-  gram(prefix: Key): void;
+  /** A value by which an attribute is looked up, in normal form; empty where it has none. */
+  value(attribute: number, normal: NormalForm): void;
+  /** An attribute that is there, where its values cannot be looked up. */
+  presence(attribute: number): void;
+  gram(attribute: number, gram: Gram): void;
+  /** What is kept in runs without a head, by their prefix. */
+  run(prefix: Key): void;
   /** An instant that changes with every write, by the prefix of its runs: to be a row of its own, never part of a list. */
   instant(prefix: Key): void;
 }
@@ -88,14 +104,13 @@ export class Indexes {
     while (cursor.next()) {
       const indexed = this.#indexed(cursor.type);
       if (!indexed || (only && !only.has(indexed.type.name))) continue;
-      if (!indexed.type.equality) sink.posting(keys.presence(indexed.number));
+      if (!indexed.type.equality) sink.presence(indexed.number);
       while (cursor.nextValue()) this.#valueTerms(indexed, cursor.value, sink);
     }
     const uuid = this.#byName.get("entryUUID");
     if (uuid && !only) this.#valueTerms(uuid, Buffer.from(uuidText(entry.uuid)), sink);
     const created = this.#byName.get("createTimestamp");
-    if (created && (!only || only.has("createTimestamp")))
-      sink.gram(keys.grams(created.number, idBytes(entry.created)));
+    if (created && (!only || only.has("createTimestamp"))) sink.run(keys.grams(created.number, idBytes(entry.created)));
     const modified = this.#byName.get("modifyTimestamp");
     if (modified) sink.instant(keys.grams(modified.number, idBytes(entry.modified)));
   }
@@ -124,14 +139,13 @@ export class Indexes {
   }
 
   #valueTerms({ type, number, grams }: IndexedType, value: Buffer, sink: TermSink): void {
-    const normal = type.equality?.normalize(value, this.schema);
-    if (normal !== undefined) sink.posting(keys.equality(number, normal));
-    // Kept, though no equality assertion can find it: presence is answered by ranging over the values.
-    else if (type.equality) sink.posting(keys.equality(number, ""));
-    if (!grams) return;
-    const text = type.substrings?.normalize(value, this.schema);
-    if (text === undefined) return;
-    for (const gram of gramsOf(valueStart + text + valueEnd)) sink.gram(keys.grams(number, gram));
+    if (!type.equality) return;
+    const normal = type.equality.normalize(value, this.schema);
+    // Kept under no value, though no equality assertion can find it: presence is answered by ranging over the values.
+    sink.value(number, normal ?? "");
+    // The rules of one type share their normal form (model/matching-rules.ts).
+    if (!grams || normal === undefined) return;
+    for (const gram of gramsOf(valueStart + normal + valueEnd)) sink.gram(number, gram);
   }
 }
 

@@ -4,7 +4,7 @@ import { Dn } from "../model/dn.js";
 import { LdapError } from "../model/failure.js";
 import type { CompiledFilter, EqualityNode, OrderingNode, PresentNode, SubstringsNode } from "../model/filter-match.js";
 import type { AttributeType, NormalForm } from "../model/schema.js";
-import { gramLength, gramsOf, valueEnd, valueStart } from "./indexes.js";
+import { type Gram, gramLength, gramPrefix, gramsOf, valueEnd, valueStart } from "./indexes.js";
 import { afterPrefix, idBytes, type Key, keyBound, keys } from "./keys.js";
 import { loadPostings, loadPostingsOf, type Postings, pushRun, readPostings, sortedUnique } from "./postings.js";
 import type { Reading } from "./reading.js";
@@ -266,12 +266,12 @@ function planSubstrings(node: SubstringsNode, reading: Reading): Plan | undefine
 async function withGrams(
   reading: Reading,
   number: number,
-  grams: Set<string>,
+  grams: ReadonlySet<Gram>,
   most: number,
 ): Promise<number[] | undefined> {
   let common: number[] | undefined;
   for (const gram of grams) {
-    const ids = await loadGram(reading, keys.grams(number, gram), most);
+    const ids = await loadGram(reading, gramPrefix(number, gram), most);
     if (!ids) continue;
     common = common ? intersection(common, ids) : ids;
     if (common.length === 0) break;

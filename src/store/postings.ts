@@ -15,8 +15,8 @@ export interface RowEditor extends RowReader {
 
 /** The most ids in a head row, and in a run that grew from one. */
 const tailLength = 128;
-/** The most ids in a run written in bulk. */
-const bulkRunLength = 4096;
+/** The most ids in a run written in bulk: a removal writes the whole run anew. */
+const bulkRunLength = 512;
 
 export interface Postings {
   readonly count: number;
@@ -109,28 +109,44 @@ export async function removeFromRuns(rows: RowEditor, prefix: Key, id: number): 
   const own = prefix + idBytes(id);
   const alone = rows.get(own);
   if (alone !== undefined) {
-    removeFirst(rows, prefix, own, alone, id);
+    rows.delete(own);
+    if (alone.length > 0) {
+      const [distance, at] = readVarint(alone, 0);
+      rows.put(prefix + idBytes(id + distance), alone.subarray(at));
+    }
     return true;
   }
-  // A run that holds the id begins before it; later runs may begin in between, so look back until it is found.
-  for await (const runs of rows.range(prefix, own, { reverse: true, batch: 16 })) {
-    for (const { key, value } of runs) {
-      const first = idAt(key, key.length - 6);
-      const rest = decodeIds(value, 0, first);
-      const at = rest.indexOf(id);
-      if (at < 0) continue;
-      rest.splice(at, 1);
-      rows.put(key, encodeIds(rest, 0, first));
-      return true;
+  // A run that holds the id begins before it: almost always the nearest one. Others may begin in between.
+  for (const options of [{ limit: 1 }, { batch: 16 }]) {
+    for await (const runs of rows.range(prefix, own, { reverse: true, ...options })) {
+      for (const { key, value } of runs) {
+        const left = without(value, idAt(key, key.length - 6), id);
+        if (left === undefined) continue;
+        rows.put(key, left);
+        return true;
+      }
     }
   }
   return false;
 }
 
-function removeFirst(rows: RowEditor, prefix: Key, key: Key, value: Buffer, first: number): void {
-  rows.delete(key);
-  const rest = decodeIds(value, 0, first);
-  if (rest.length > 0) rows.put(prefix + idBytes(rest[0]!), encodeIds(rest, 1, rest[0]!));
+/** The value of a run that begins with `first`, without this id; undefined where it does not hold it. */
+function without(value: Buffer, first: number, id: number): Buffer | undefined {
+  let previous = first;
+  for (let at = 0; at < value.length && previous < id; ) {
+    const [distance, next] = readVarint(value, at);
+    previous += distance;
+    if (previous === id) {
+      if (next === value.length) return value.subarray(0, at);
+      // What follows stands farther from what came before.
+      const [further, rest] = readVarint(value, next);
+      const bytes = Buffer.allocUnsafe(value.length);
+      const end = writeVarint(bytes, value.copy(bytes, 0, 0, at), distance + further);
+      return bytes.subarray(0, end + value.copy(bytes, end, rest));
+    }
+    at = next;
+  }
+  return undefined;
 }
 
 /** The rows of a whole set at once: ids ascending, none twice. */

@@ -7,7 +7,7 @@ import type { EntryKind } from "../model/entry-kind.js";
 import { fail } from "../model/failure.js";
 import type { Change, Guard } from "./change.js";
 import { type EntryFacts, encodeEntryRow, StoredEntry, uuidText } from "./entry-row.js";
-import type { TermSink } from "./indexes.js";
+import { gramPrefix, type TermSink } from "./indexes.js";
 import { idBytes, type Key, keys } from "./keys.js";
 import type { Overlay } from "./overlay.js";
 import { addPosting, readVarint, removeFromRuns, removePosting } from "./postings.js";
@@ -289,8 +289,10 @@ export class Transaction extends Reading {
     const terms = { heads: new Set<Key>(), grams: new Set<Key>() };
     const suffix = idBytes(entry.id);
     const sink: TermSink = {
-      posting: (head) => terms.heads.add(head),
-      gram: (prefix) => terms.grams.add(prefix + suffix),
+      value: (attribute, normal) => terms.heads.add(keys.equality(attribute, normal)),
+      presence: (attribute) => terms.heads.add(keys.presence(attribute)),
+      gram: (attribute, gram) => terms.grams.add(gramPrefix(attribute, gram) + suffix),
+      run: (prefix) => terms.grams.add(prefix + suffix),
       instant: (prefix) => terms.grams.add(prefix + suffix),
     };
     this.frame.indexes.terms(entry, sink, only);
@@ -299,11 +301,16 @@ export class Transaction extends Reading {
 
   /** Writes only what differs. */
   async #reindex(before: Terms, after: Terms, id: number): Promise<void> {
-    for (const head of before.heads) if (!after.heads.has(head)) await removePosting(this.#overlay, head, id);
-    for (const head of after.heads) if (!before.heads.has(head)) addPosting(this.#overlay, head, id);
-    for (const gram of before.grams) {
-      if (!after.grams.has(gram)) await removeFromRuns(this.#overlay, gram.slice(0, -6), id);
+    // Removals look for their runs all at once: they are of different lists.
+    const removals: Promise<unknown>[] = [];
+    for (const head of before.heads) {
+      if (!after.heads.has(head)) removals.push(removePosting(this.#overlay, head, id));
     }
+    for (const gram of before.grams) {
+      if (!after.grams.has(gram)) removals.push(removeFromRuns(this.#overlay, gram.slice(0, -6), id));
+    }
+    await Promise.all(removals);
+    for (const head of after.heads) if (!before.heads.has(head)) addPosting(this.#overlay, head, id);
     for (const gram of after.grams) if (!before.grams.has(gram)) this.#addGram(gram);
   }
 
