@@ -1,5 +1,6 @@
 // ou=applications,SUFFIX: the registered applications as entries to look at. They stand in no row, cannot be written,
 // and hold nothing secret. An administrator sees all of them, an application its own.
+import { createHash } from "node:crypto";
 import { encodeAttributeList } from "../model/attribute-list.js";
 import type { Dn } from "../model/dn.js";
 import type { CompiledFilter } from "../model/filter-match.js";
@@ -110,12 +111,10 @@ export class ApplicationMirror {
       description: this.#schema.describe(name)!,
       values: values.map((value) => Buffer.from(value)),
     }));
-    const uuid = Buffer.alloc(16);
-    uuid.writeUIntBE(firstMirrorId + n, 10, 6);
     const facts = {
       parent: application ? firstMirrorId : 0,
       revision: 0,
-      uuid,
+      uuid: uuidOf(dn.normal(this.#schema)),
       created: this.#since,
       modified: this.#since,
       creator: "",
@@ -132,7 +131,10 @@ export class ApplicationMirror {
   }
 }
 
-/** Whether an id belongs to the mirror. */
-export function isMirrorId(id: number): boolean {
-  return id >= firstMirrorId;
+/** A version 8 UUID (RFC 9562 5.8): the same for the same name, whatever else is registered. */
+function uuidOf(name: string): Buffer {
+  const uuid = createHash("sha256").update(name).digest().subarray(0, 16);
+  uuid[6] = (uuid[6]! & 0x0f) | 0x80;
+  uuid[8] = (uuid[8]! & 0x3f) | 0x80;
+  return uuid;
 }

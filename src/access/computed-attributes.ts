@@ -45,6 +45,16 @@ export const memberSpellings: Readonly<Record<string, string>> = {
   memberUid: "posixGroup",
 };
 
+/** Whether the values are a list of memberships, which may be long. */
+export function listsMemberships(type: AttributeType): boolean {
+  return type.name === "memberOf" || memberSpellings[type.name] !== undefined;
+}
+
+/** Whether the server alone says what the values are, and nobody can write them. */
+export function isDerived(type: AttributeType): boolean {
+  return computations[type.name] !== undefined && memberSpellings[type.name] === undefined;
+}
+
 /** The operational attributes that `+` brings (RFC 3673). */
 export const computedOperational = [
   "entryUUID",

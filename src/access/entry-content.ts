@@ -35,15 +35,17 @@ export function entryContent(
   schema: Schema,
   changed?: ReadonlySet<string>,
 ): EntryContent {
-  const { structural, classes } = checkEntry(attributes, schema, changed);
+  const { structural, classes } = checkEntry(attributes.map(withoutNobody), schema, changed);
   const kept: Attribute[] = [];
   const members: MemberName[] = [];
   const passwords: Buffer[] = [];
   for (const attribute of attributes) {
     const { type } = attribute.description;
-    if (isMembership(type)) members.push(...attribute.values.map((value) => memberOf(type, value)));
-    else if (isPassword(type)) passwords.push(...attribute.values);
-    else kept.push(attribute);
+    if (isMembership(type))
+      for (const value of attribute.values)
+        if (!isNobody(value)) members.push(memberOf(type, value));
+        else if (isPassword(type)) passwords.push(...attribute.values);
+        else kept.push(attribute);
   }
   return {
     attributes: encodeAttributeList(kept),
@@ -52,6 +54,16 @@ export function entryContent(
     members,
     passwords,
   };
+}
+
+/** Crowd makes an empty group with one member that has no name. */
+export function isNobody(value: Buffer): boolean {
+  return value.length === 0;
+}
+
+function withoutNobody(attribute: Attribute): Attribute {
+  if (!isMembership(attribute.description.type) || !attribute.values.some(isNobody)) return attribute;
+  return { ...attribute, values: attribute.values.filter((value) => !isNobody(value)) };
 }
 
 /** A value of member, uniqueMember or memberUid as the name of an entry. Fails with invalidAttributeSyntax. */

@@ -6,9 +6,9 @@ import type { StoredEntry } from "../store/entry-row.js";
 import type { Reading } from "../store/reading.js";
 import type { Application } from "./application.js";
 import type { Directory } from "./directory.js";
-import { groupsAround } from "./nested-groups.js";
 import { Permissions } from "./permissions.js";
 import { Sight } from "./sight.js";
+import { groupsAround } from "./surroundings.js";
 import { VisibleEntry } from "./visible-entry.js";
 
 export interface Login {
@@ -46,7 +46,7 @@ async function admits(
   application: Application,
   entry: StoredEntry,
 ): Promise<boolean> {
-  if (entry.kind === "user" && !isInView(directory, reading, application, entry)) return false;
+  if (!isInView(directory, reading, application, entry)) return false;
   const { login } = application.settings;
   if (login === undefined) return true;
   const wanted = new Set(login.flatMap((name) => groupsNamed(reading, name)));
@@ -55,12 +55,12 @@ async function admits(
   return [...wanted].some((group) => around.has(group));
 }
 
-/** A user outside the view does not exist for the application, so cannot log in through it. */
+/** Whoever stands outside the view does not exist for the application, so cannot log in through it. */
 function isInView(directory: Directory, reading: Reading, application: Application, entry: StoredEntry): boolean {
   const permissions = new Permissions({ kind: "application", application }, reading.schema, directory.computed);
-  const seen = permissions.usersSeen;
+  const seen = permissions.seen(entry.kind);
   if (!seen) return true;
-  const sight = new Sight(reading, permissions, directory.computed, new Set()).whole();
+  const sight = new Sight(reading, permissions, directory.computed).whole();
   return matchFilter(seen, new VisibleEntry(entry, sight), reading.schema) === true;
 }
 

@@ -31,6 +31,16 @@ export function subjectDn(subject: Subject): string {
   return subject.kind === "user" ? subject.dn : subject.application.dn.toString();
 }
 
+function applicationsOf(subject: Subject): readonly Application[] {
+  if (subject.kind === "anonymous") return [];
+  return subject.kind === "user" ? subject.applications : [subject.application];
+}
+
+/** Several applications often have the same view; undefined where none has one. */
+function allOf(filters: readonly CompiledFilter[]): CompiledFilter | undefined {
+  return filters.length < 2 ? filters[0] : { kind: "and", filters };
+}
+
 const kindNames: Readonly<Record<EntryKind, string>> = { user: "users", group: "groups", other: "other entries" };
 
 const noRights: Rights = { users: new Set(), groups: new Set(), other: new Set(), admin: false };
@@ -43,21 +53,18 @@ export class Permissions {
   readonly scope: FilterScope;
   readonly hidden: ReadonlySet<AttributeType>;
   readonly #rights: Rights;
-  /** The users that exist for the application, whatever rights it has on them; undefined: all. */
+  /** The users and groups that exist for the applications concerned, whatever rights they have; undefined: all. */
   readonly usersSeen: CompiledFilter | undefined;
-  readonly #groupsSeen: CompiledFilter | undefined;
+  readonly groupsSeen: CompiledFilter | undefined;
 
   constructor(subject: Subject, schema: Schema, computed: ComputedAttributes) {
     this.subject = subject;
     this.dn = subjectDn(subject);
-    const view = subject.kind === "application" ? subject.application.settings.view : undefined;
     this.#rights = subject.kind === "application" ? subject.application.settings.rights : noRights;
+    // A user that several applications let in sees what all of them see.
+    const views = applicationsOf(subject).flatMap(({ settings }) => settings.view ?? []);
     const hidden = new Set<AttributeType>();
-    const hiddenByUsersApplications =
-      subject.kind === "user"
-        ? subject.applications.flatMap(({ settings }) => settings.view?.hideAttributes ?? [])
-        : [];
-    for (const name of [...secretAttributes, ...(view?.hideAttributes ?? []), ...hiddenByUsersApplications]) {
+    for (const name of [...secretAttributes, ...views.flatMap(({ hideAttributes }) => hideAttributes ?? [])]) {
       for (const type of schema.attributeType(name)?.family ?? []) hidden.add(type);
     }
     this.hidden = hidden;
@@ -68,11 +75,11 @@ export class Permissions {
     };
     // A view is defined by whoever configured the server, so it may look at what it hides.
     const whole: FilterScope = { ...this.scope, isReadable: (type) => !secretAttributes.includes(type.name) };
-    this.usersSeen = view?.users && compileFilter(view.users, whole);
-    this.#groupsSeen = view?.groups && compileFilter(view.groups, whole);
+    this.usersSeen = allOf(views.flatMap(({ users }) => (users ? compileFilter(users, whole) : [])));
+    this.groupsSeen = allOf(views.flatMap(({ groups }) => (groups ? compileFilter(groups, whole) : [])));
     const { users, groups, other } = this.#rights;
     this.seesEverything =
-      users.has("read") && groups.has("read") && other.has("read") && !this.usersSeen && !this.#groupsSeen;
+      users.has("read") && groups.has("read") && other.has("read") && !this.usersSeen && !this.groupsSeen;
     this.hidesStored = [...hidden].some(({ name }) => !secretAttributes.includes(name));
   }
 
@@ -86,11 +93,9 @@ export class Permissions {
   /** Whether attributes that stand in entries are hidden, so that no entry can be sent as it is kept. */
   readonly hidesStored: boolean;
 
-  /** Which entries of a kind exist: all, none, or those that match. */
-  seen(kind: EntryKind): true | false | CompiledFilter {
-    if (!this.may("read", kind)) return false;
-    const filter = kind === "user" ? this.usersSeen : kind === "group" ? this.#groupsSeen : undefined;
-    return filter ?? true;
+  /** What an entry of a kind has to match to exist; undefined: nothing. */
+  seen(kind: EntryKind): CompiledFilter | undefined {
+    return kind === "user" ? this.usersSeen : kind === "group" ? this.groupsSeen : undefined;
   }
 
   may(right: Right, kind: EntryKind): boolean {
@@ -102,6 +107,22 @@ export class Permissions {
   require(right: Right, kind: EntryKind): void {
     if (!this.may(right, kind))
       fail("insufficientAccessRights", `${this.#who()} lacks the right to ${right} ${kindNames[kind]}`);
+  }
+
+  /** Fails like `require` where the right is missing for every kind of entry, so that nothing has to be looked up. */
+  requireSome(right: Right): void {
+    this.requireSession();
+    // A user reads its own entry and changes its own password: which entry that is has to be looked up.
+    if (this.subject.kind === "user" && (right === "read" || right === "modify")) return;
+    const { users, groups, other } = this.#rights;
+    if (users.has(right) || groups.has(right) || other.has(right)) return;
+    fail("insufficientAccessRights", `${this.#who()} lacks the right to ${right} entries`);
+  }
+
+  /** Fails for an attribute that the view hides: whether a write succeeds would tell of its values. */
+  requireShown(type: AttributeType): void {
+    if (!this.hidden.has(type) || secretAttributes.includes(type.name)) return;
+    fail("insufficientAccessRights", `${this.#who()} cannot write ${type.name}, which its view hides`);
   }
 
   /** Fails unless this session may ask about entries at all. */

@@ -7,61 +7,69 @@ import type { StoredEntry } from "../store/entry-row.js";
 import type { Reading } from "../store/reading.js";
 import type { ComputedAttributes } from "./computed-attributes.js";
 import type { Permissions } from "./permissions.js";
+import { nothingAround, type Surroundings } from "./surroundings.js";
 import { type Beholder, VisibleEntry } from "./visible-entry.js";
 
 export class Sight implements Beholder {
   readonly reading: Reading;
   readonly permissions: Permissions;
   readonly computed: ComputedAttributes;
-  /** The groups of a user session's own user, nested ones included. */
-  readonly #ownGroups: ReadonlySet<number>;
+  /** What stands around a user session's own user. */
+  readonly #own: Surroundings;
   /** Which entry an asserted DN names: asked once for all candidates. */
   readonly #named = new Map<EqualityNode, number | undefined>();
+  #whole: Sight | undefined;
 
   constructor(
     reading: Reading,
     permissions: Permissions,
     computed: ComputedAttributes,
-    ownGroups: ReadonlySet<number>,
+    own: Surroundings = nothingAround,
   ) {
     this.reading = reading;
     this.permissions = permissions;
     this.computed = computed;
-    this.#ownGroups = ownGroups;
+    this.#own = own;
+  }
+
+  /** Whether every entry exists, so that counts can be believed. */
+  get seesAll(): boolean {
+    return this.permissions.seesEverything;
   }
 
   /** Whether the entry exists for this session. */
   sees(entry: StoredEntry): boolean {
     const { permissions } = this;
-    if (permissions.seesEverything) return true;
+    if (this.seesAll) return true;
     const { subject } = permissions;
     if (subject.kind === "user") {
       // Rule 5 of the gate: its own entry, its groups, and what holds them.
-      return entry.id === subject.id || this.#ownGroups.has(entry.id) || entry.kind === "other";
-    }
+      if (this.#own.containers.has(entry.id)) return true;
+      if (entry.id !== subject.id && !this.#own.groups.has(entry.id)) return false;
+    } else if (!permissions.may("read", entry.kind)) return false;
     const seen = permissions.seen(entry.kind);
-    if (typeof seen === "boolean") return seen;
-    return matchFilter(seen, new VisibleEntry(entry, this.whole(), undefined), this.reading.schema) === true;
+    return !seen || matchFilter(seen, new VisibleEntry(entry, this.whole()), this.reading.schema) === true;
   }
 
   seesId(id: number): boolean {
-    if (this.permissions.seesEverything) return true;
+    if (this.seesAll) return true;
     const entry = this.reading.entry(id);
     return entry !== undefined && this.sees(entry);
   }
 
   /** Member values that name nothing are shown to whoever sees everything: to others they might name the hidden. */
   get showsDanglings(): boolean {
-    return this.permissions.seesEverything;
+    return this.seesAll;
   }
 
   childCount(entry: StoredEntry): number | undefined {
-    return this.permissions.seesEverything ? this.reading.childCount(entry.id) : undefined;
+    return this.seesAll ? this.reading.childCount(entry.id) : undefined;
   }
 
   /** The same moment without limits: for the rules themselves, never for an answer. */
   whole(): Sight {
-    return new UnlimitedSight(this.reading, this.permissions, this.computed, this.#ownGroups);
+    this.#whole ??= new UnlimitedSight(this.reading, this.permissions, this.computed);
+    return this.#whole;
   }
 
   /** Whether a computed attribute holds the asserted value, where that takes no listing; else undefined. */
@@ -79,23 +87,29 @@ export class Sight implements Beholder {
       }
       case "entryDN":
       case "distinguishedName":
-        return this.#namedBy(node) === entry.id;
+        return entry.isMirrored ? undefined : this.#namedBy(node) === entry.id;
       default:
         return undefined;
     }
   }
 
-  /** Whether a computed membership has any value, where counts tell; else undefined. */
-  presentComputed({ stored }: VisibleEntry, type: AttributeType): boolean | undefined {
+  /** Whether a computed membership has any value, told from counts or ids; undefined for what is no membership. */
+  presentComputed(entry: VisibleEntry, type: AttributeType): boolean | undefined {
     const { reading } = this;
-    if (type.name === "memberOf") {
-      const { count } = reading.groups(stored.id);
-      return count === 0 || this.permissions.seesEverything ? count > 0 : undefined;
+    switch (type.name) {
+      case "memberOf":
+        if (this.seesAll) return reading.groupsOf(entry.stored).count > 0;
+        return entry.groupIds().some((id) => this.seesId(id));
+      case "member":
+      case "uniqueMember":
+        if (entry.stored.kind !== "group") return false;
+        if (this.seesAll) return reading.members(entry.id).count > 0 || entry.hasDangling("dn");
+        return entry.memberIds().some((id) => this.seesId(id));
+      case "memberUid":
+        return entry.memberIds().some((id) => entry.uidOf(id) !== undefined) || entry.hasDangling("uid");
+      default:
+        return undefined;
     }
-    if (type.name !== "member" && type.name !== "uniqueMember") return undefined;
-    if (stored.kind !== "group") return false;
-    const count = reading.members(stored.id).count + (this.showsDanglings ? reading.danglingCount(stored.id) : 0);
-    return count === 0 || this.permissions.seesEverything ? count > 0 : undefined;
   }
 
   #hasMember(entry: VisibleEntry, member: number | undefined, dangling: string): boolean {
@@ -127,11 +141,11 @@ export class Sight implements Beholder {
 }
 
 class UnlimitedSight extends Sight {
-  override sees(): boolean {
+  override get seesAll(): boolean {
     return true;
   }
 
-  override seesId(): boolean {
-    return true;
+  override whole(): Sight {
+    return this;
   }
 }

@@ -8,7 +8,7 @@ import { fail } from "../model/failure.js";
 import type { Schema } from "../model/schema.js";
 import type { Change } from "../store/change.js";
 import { type StoredEntry, uuidText } from "../store/entry-row.js";
-import type { MemberName } from "../store/reading.js";
+import { type MemberName, memberName } from "../store/reading.js";
 import type { EntryDraft, Transaction } from "../store/transaction.js";
 import type { ApplicationMirror } from "./application-mirror.js";
 import { decodeAttributes, type EntryContent } from "./entry-content.js";
@@ -70,7 +70,7 @@ export class ViewTransaction {
 
   /** Adds an entry. Fails with noSuchObject where its parent does not exist. */
   async add(dn: Dn, content: EntryContent, uuid?: Buffer): Promise<VisibleEntry> {
-    this.permissions.requireSession();
+    this.permissions.requireSome("add");
     this.#refuseMirrored(dn);
     this.permissions.require("add", content.kind);
     const stored = await this.#insert(dn, content, uuid);
@@ -78,7 +78,7 @@ export class ViewTransaction {
     for (const member of content.members) this.#transaction.addMember(stored.id, member);
     for (const group of await this.#transaction.adoptDanglings(stored)) await this.#touch(group);
     this.#record("add", stored, { dn: dn.toString() });
-    return new VisibleEntry(stored, this.#sight);
+    return this.#inView(stored);
   }
 
   async #insert(dn: Dn, content: EntryContent, uuid: Buffer | undefined): Promise<StoredEntry> {
@@ -98,6 +98,14 @@ export class ViewTransaction {
     for (const group of await this.#transaction.adoptDanglings(stored))
       if (group !== stored.id) await this.#touch(group);
     this.#record("modify", stored, { dn: entry.dnText, attributes: changed });
+    return this.#inView(stored);
+  }
+
+  /** What a session writes has to stay in its view: it would have no way to mend or remove what it cannot see. */
+  #inView(stored: StoredEntry): VisibleEntry {
+    if (this.permissions.seen(stored.kind) && !this.#sight.sees(stored)) {
+      fail("insufficientAccessRights", "the entry would stand outside of what this application sees");
+    }
     return new VisibleEntry(stored, this.#sight);
   }
 
@@ -147,9 +155,11 @@ export class ViewTransaction {
     const newDn = this.#transaction.dnOf(moved);
     this.#refuseMirrored(new VisibleEntry(moved, this.#sight).dn);
     if (hasChildren) await this.#transaction.adoptAllDanglings();
-    else await this.#transaction.adoptDanglings(moved);
+    else
+      for (const group of await this.#transaction.adoptDanglings(moved))
+        if (group !== moved.id) await this.#touch(group);
     this.#record("modifyDn", moved, { dn: from, newDn });
-    return new VisibleEntry(moved, this.#sight);
+    return this.#inView(moved);
   }
 
   /** Deletes an entry without children; the groups it was in know it no more. */
@@ -175,18 +185,28 @@ export class ViewTransaction {
     return isNew || !this.#isVisible(name);
   }
 
-  /** False where it was no member. */
+  /** False where it was no member, or one that does not exist for this session. */
   async removeMember(group: VisibleEntry, name: MemberName): Promise<boolean> {
+    const member = this.#transaction.resolveMember(name);
+    if (member !== undefined && !this.#sight.seesId(member)) return false;
     return this.#transaction.removeMember(group.id, name);
   }
 
-  /** Ends every membership that exists for this session. */
-  async removeMembers(group: VisibleEntry): Promise<void> {
+  /** Ends every membership that exists for this session and has this kind of name. False where there was none. */
+  async removeMembers(group: VisibleEntry, kind: MemberName["kind"]): Promise<boolean> {
+    let found = false;
     for (const member of await this.#transaction.allMembers(group.id)) {
-      if (this.#sight.seesId(member)) await this.#transaction.removeMemberId(group.id, member);
+      if (!this.#sight.seesId(member) || (kind === "uid" && !group.uidOf(member))) continue;
+      await this.#transaction.removeMemberId(group.id, member);
+      found = true;
     }
-    if (!this.#sight.showsDanglings) return;
-    await this.#transaction.removeDanglings(group.id);
+    const danglings = this.#sight.showsDanglings ? await this.#transaction.danglings(group.id) : [];
+    for (const one of danglings) {
+      if (one.kind !== kind) continue;
+      await this.#transaction.removeMember(group.id, memberName(kind, one.written));
+      found = true;
+    }
+    return found;
   }
 
   #isVisible(name: MemberName): boolean {

@@ -4,14 +4,15 @@ import { fail } from "../model/failure.js";
 import type { Filter } from "../model/filter.js";
 import { type CompiledFilter, compileFilter, matchFilter } from "../model/filter-match.js";
 import type { Scope } from "../model/message.js";
-import type { Schema } from "../model/schema.js";
+import type { AttributeType, Schema } from "../model/schema.js";
 import { candidates } from "../store/candidates.js";
 import type { StoredEntry } from "../store/entry-row.js";
 import type { Reading } from "../store/reading.js";
+import { listsMemberships } from "./computed-attributes.js";
 import type { Directory } from "./directory.js";
-import { groupsAround } from "./nested-groups.js";
 import type { Permissions } from "./permissions.js";
 import { Sight } from "./sight.js";
+import { nothingAround, type Surroundings, surroundingsOf } from "./surroundings.js";
 import { ViewTransaction } from "./view-transaction.js";
 import { VisibleEntry } from "./visible-entry.js";
 
@@ -50,12 +51,12 @@ export class View {
     const reading = this.#directory.store.read();
     const { subject } = this.permissions;
     if (subject.kind === "user") return this.#readAsUser(reading, subject.id);
-    return new ViewReading(this.#directory, this.permissions, reading, noGroups);
+    return new ViewReading(this.#directory, this.permissions, reading, nothingAround);
   }
 
   async #readAsUser(reading: Reading, user: number): Promise<ViewReading> {
     try {
-      return new ViewReading(this.#directory, this.permissions, reading, await groupsAround(reading, user));
+      return new ViewReading(this.#directory, this.permissions, reading, await surroundingsOf(reading, user));
     } catch (error) {
       reading.release();
       throw error;
@@ -65,14 +66,14 @@ export class View {
   /** Changes the directory: all of what `work` does, or nothing. Resolves when it is durable. */
   update<T>(work: (transaction: ViewTransaction) => T | Promise<T>): Promise<T> {
     const { store, mirror, computed, clock } = this.#directory;
-    return store.update((transaction) => {
-      const sight = new Sight(transaction, this.permissions, computed, noGroups);
+    const { subject } = this.permissions;
+    return store.update(async (transaction) => {
+      const own = subject.kind === "user" ? await surroundingsOf(transaction, subject.id) : nothingAround;
+      const sight = new Sight(transaction, this.permissions, computed, own);
       return work(new ViewTransaction(transaction, sight, mirror, clock));
     });
   }
 }
-
-const noGroups: ReadonlySet<number> = new Set();
 
 export class ViewReading {
   readonly permissions: Permissions;
@@ -80,11 +81,11 @@ export class ViewReading {
   readonly #reading: Reading;
   readonly #sight: Sight;
 
-  constructor(directory: Directory, permissions: Permissions, reading: Reading, ownGroups: ReadonlySet<number>) {
+  constructor(directory: Directory, permissions: Permissions, reading: Reading, own: Surroundings) {
     this.#directory = directory;
     this.permissions = permissions;
     this.#reading = reading;
-    this.#sight = new Sight(reading, permissions, directory.computed, ownGroups);
+    this.#sight = new Sight(reading, permissions, directory.computed, own);
   }
 
   release(): void {
@@ -137,14 +138,40 @@ export class ViewReading {
     const { after = 0 } = options;
     const mirrored = this.#directory.mirror.mayMatch(filter) ? this.#searchMirror(name, scope, filter, after) : [];
     if (base.isMirrored) return ready(mirrored);
-    const listsMemberships = asksForListing(filter);
-    const withGroups = listsMemberships || (options.listsMemberships ?? false);
+    const needsLists = this.#needsLists(filter);
+    const withGroups = needsLists || (options.listsMemberships ?? false);
     const found = candidates(this.#reading, base.stored, scope, filter, { after, withGroups });
-    if (found.quick && !listsMemberships) {
+    if (found.quick && !needsLists) {
       const matching = this.#matching(found.quick, filter);
       return ready(mirrored.length === 0 ? matching : [...matching, ...mirrored]);
     }
-    return { quick: undefined, batches: () => this.#batches(found.batches(), filter, listsMemberships, mirrored) };
+    return { quick: undefined, batches: () => this.#batches(found.batches(), filter, needsLists, mirrored) };
+  }
+
+  /** Whether the filter asks for lists of memberships, which may be long, rather than for one of them or for counts. */
+  #needsLists(filter: CompiledFilter): boolean {
+    switch (filter.kind) {
+      case "and":
+      case "or":
+        return filter.filters.some((part) => this.#needsLists(part));
+      case "not":
+        return this.#needsLists(filter.filter);
+      case "constant":
+      case "equality":
+        return false;
+      case "extensible":
+        return filter.assertion?.targets.some(({ type }) => listsMemberships(type)) ?? false;
+      case "present":
+        return filter.targets.some(({ type }) => listsMemberships(type) && !this.#isCounted(type));
+      default:
+        return filter.targets.some(({ type }) => listsMemberships(type));
+    }
+  }
+
+  /** Whether counts alone tell that there are memberships: where none is hidden, and each has this spelling. */
+  #isCounted({ name }: AttributeType): boolean {
+    if (!this.permissions.seesEverything || name === "memberUid") return false;
+    return name === "memberOf" || this.#reading.danglingTotal === 0;
   }
 
   #searchMirror(base: Dn, scope: Scope, filter: CompiledFilter, after: number): VisibleEntry[] {
@@ -157,11 +184,11 @@ export class ViewReading {
   async *#batches(
     batches: AsyncGenerator<readonly StoredEntry[], void, void>,
     filter: CompiledFilter,
-    listsMemberships: boolean,
+    needsLists: boolean,
     mirrored: readonly VisibleEntry[],
   ): AsyncGenerator<readonly VisibleEntry[], void, void> {
     for await (const batch of batches) {
-      yield listsMemberships ? await this.#matchingListed(batch, filter) : this.#matching(batch, filter);
+      yield needsLists ? await this.#matchingListed(batch, filter) : this.#matching(batch, filter);
     }
     if (mirrored.length > 0) yield mirrored;
   }
@@ -181,7 +208,8 @@ export class ViewReading {
     for (const stored of entries) {
       if (!this.#sight.sees(stored)) continue;
       const entry = new VisibleEntry(stored, this.#sight);
-      await entry.loadMemberships();
+      const loading = entry.loadMemberships();
+      if (loading) await loading;
       if (matchFilter(filter, entry, this.schema) === true) matching.push(entry);
     }
     return matching;
@@ -204,25 +232,4 @@ function ready(entries: readonly VisibleEntry[]): Found {
       yield entries;
     },
   };
-}
-
-/** Whether the filter asks for the list of an entry's memberships, which may be long, rather than for one of them. */
-function asksForListing(filter: CompiledFilter): boolean {
-  switch (filter.kind) {
-    case "and":
-    case "or":
-      return filter.filters.some(asksForListing);
-    case "not":
-      return asksForListing(filter.filter);
-    case "constant":
-      return false;
-    case "equality":
-      return filter.targets.some(({ type, computed }) => computed && type.family.length > 1);
-    case "extensible":
-      return filter.assertion?.targets.some(({ computed }) => computed) ?? false;
-    case "present":
-      return filter.targets.some(({ type, computed }) => computed && type.name.startsWith("member"));
-    default:
-      return filter.targets.some(({ computed }) => computed);
-  }
 }

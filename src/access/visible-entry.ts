@@ -17,8 +17,14 @@ export interface Beholder {
   sees(entry: StoredEntry): boolean;
   seesId(id: number): boolean;
   childCount(entry: StoredEntry): number | undefined;
+  /** Whether a computed attribute has this value, or any: undefined where only its values can tell. */
   hasComputed(entry: VisibleEntry, type: AttributeType, node: EqualityNode): boolean | undefined;
   presentComputed(entry: VisibleEntry, type: AttributeType): boolean | undefined;
+}
+
+interface Dangling {
+  readonly kind: "dn" | "uid";
+  readonly written: string;
 }
 
 export class VisibleEntry implements FilterSubject, ComputedSource {
@@ -28,7 +34,7 @@ export class VisibleEntry implements FilterSubject, ComputedSource {
   #dn: Dn | undefined;
   #members: readonly number[] | undefined;
   #groups: readonly number[] | undefined;
-  #danglings: readonly { kind: "dn" | "uid"; written: string }[] = [];
+  #danglings: readonly Dangling[] = [];
 
   /** `name`: the DN, for an entry that stands outside the store's tree. */
   constructor(stored: StoredEntry, sight: Beholder, name?: string) {
@@ -106,7 +112,7 @@ export class VisibleEntry implements FilterSubject, ComputedSource {
     const isGroup = this.stored.kind === "group";
     const members = isGroup ? reading.members(id) : undefined;
     const groups = reading.groupsOf(this.stored);
-    const danglings = isGroup ? reading.danglingCount(id) : 0;
+    const danglings = isGroup && this.#sight.showsDanglings ? reading.danglingCount(id) : 0;
     if (!members?.large && !groups.large && danglings === 0) {
       this.#members = members?.tail ?? [];
       this.#groups = groups.tail;
@@ -116,34 +122,51 @@ export class VisibleEntry implements FilterSubject, ComputedSource {
   }
 
   async #load(members: Postings | undefined, groups: Postings, danglings: number): Promise<void> {
-    const { reading, showsDanglings } = this.#sight;
+    const { reading } = this.#sight;
     this.#members = members?.large ? await reading.allMembers(this.id) : (members?.tail ?? []);
     this.#groups = groups.large ? await reading.allGroups(this.id) : groups.tail;
-    if (danglings > 0 && showsDanglings) this.#danglings = await reading.danglings(this.id);
+    if (danglings > 0) this.#danglings = await reading.danglings(this.id);
   }
 
   groupNames(): string[] {
-    return this.#names(this.#groups ?? this.#sight.reading.groupsOf(this.stored).tail);
+    return this.#names(this.groupIds());
   }
 
   memberNames(): string[] {
-    const names = this.#names(this.#memberIds());
+    const names = this.#names(this.memberIds());
     for (const { kind, written } of this.#danglings) if (kind === "dn") names.push(written);
     return names;
   }
 
   memberUids(): Buffer[] {
     const uids: Buffer[] = [];
-    for (const id of this.#memberIds()) {
-      const member = this.#sight.reading.entry(id);
-      if (member && this.#sight.sees(member))
-        uids.push(...listedValues(member.bytes, member.attributesStart, member.attributesEnd, "uid").slice(0, 1));
+    for (const id of this.memberIds()) {
+      const uid = this.uidOf(id);
+      if (uid) uids.push(uid);
     }
     for (const { kind, written } of this.#danglings) if (kind === "uid") uids.push(Buffer.from(written));
     return uids;
   }
 
-  #memberIds(): readonly number[] {
+  /** What a member is called in memberUid; undefined where it has no uid, or does not exist for this session. */
+  uidOf(member: number): Buffer | undefined {
+    const entry = this.#sight.reading.entry(member);
+    if (!entry || !this.#sight.sees(entry)) return undefined;
+    return listedValues(entry.bytes, entry.attributesStart, entry.attributesEnd, "uid")[0];
+  }
+
+  /** Whether there is a member value of this kind that names nothing, and is shown. */
+  hasDangling(kind: Dangling["kind"]): boolean {
+    return this.#danglings.some((one) => one.kind === kind);
+  }
+
+  /** Of all groups directly around it; long lists have to be loaded first. */
+  groupIds(): readonly number[] {
+    return this.#groups ?? this.#sight.reading.groupsOf(this.stored).tail;
+  }
+
+  /** Of all members; long lists have to be loaded first. */
+  memberIds(): readonly number[] {
     return this.#members ?? (this.stored.kind === "group" ? this.#sight.reading.members(this.id).tail : []);
   }
 

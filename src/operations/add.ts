@@ -3,33 +3,56 @@ import { entryContent, isPassword } from "../access/entry-content.js";
 import type { Attribute } from "../model/attribute.js";
 import { fail } from "../model/failure.js";
 import { type AddRequest, type Result, success } from "../model/message.js";
+import type { Schema } from "../model/schema.js";
 import { expandObjectClasses } from "../model/schema-check.js";
+import { valuesTried } from "../passwords/hasher.js";
 import { requireNameable, withRdn, writableDescription } from "./attributes.js";
 import type { Context } from "./context.js";
 
 export async function add(request: AddRequest, { view, services, trail }: Context): Promise<Result> {
   const { schema } = view;
   trail.target = request.dn.toString();
-  view.permissions.requireSession();
+  view.permissions.requireSome("add");
   const { rdn } = request.dn;
   if (!rdn) return fail("unwillingToPerform", "the root DSE cannot be added");
   requireNameable(rdn, schema);
   const given = request.attributes.map(({ type, values }): Attribute => {
     if (values.length === 0) fail("protocolError", `${type} has no values; an attribute to be added has at least one`);
-    return { description: writableDescription(type, schema), values };
+    const description = writableDescription(type, schema);
+    view.permissions.requireShown(description.type);
+    return { description, values };
   });
-  const attributes = withRdn(given, rdn, schema).map(
+  const named = withRdn(given, rdn, schema).map(
     (attribute): Attribute =>
       attribute.description.type.name === "objectClass"
         ? { ...attribute, values: expandObjectClasses(attribute.values, schema) }
         : attribute,
   );
+  const attributes = withCommonName(named, schema);
   trail.attributes = given.map(({ description }) => description.text);
   const content = entryContent(attributes, schema);
+  if (content.passwords.length > valuesTried) {
+    fail("constraintViolation", `userPassword has at most ${valuesTried} values`);
+  }
   // Whoever lacks the right learns it before a password is hashed for nothing.
   view.permissions.require("add", content.kind);
   const hasPassword = attributes.some(({ description }) => isPassword(description.type));
   const passwords = hasPassword ? await services.authenticator.prepare(content.passwords) : [];
   await view.update((transaction) => transaction.add(request.dn, { ...content, passwords }));
   return success;
+}
+
+/** Crowd and its kind add users by uid and sn alone: the name that the schema asks of a person follows from the others. */
+function withCommonName(attributes: readonly Attribute[], schema: Schema): readonly Attribute[] {
+  const first = (name: string) => attributes.find(({ description }) => description.text === name)?.values[0];
+  const isPerson = attributes.some(
+    ({ description, values }) =>
+      description.type.name === "objectClass" && values.some((value) => value.toString() === "person"),
+  );
+  const description = schema.describe("cn");
+  if (!isPerson || !description || attributes.some((one) => one.description.type === description.type))
+    return attributes;
+  const fullName = [first("givenName"), first("sn")].flatMap((value) => value?.toString() ?? []).join(" ");
+  const value = first("displayName") ?? (fullName === "" ? first("uid") : Buffer.from(fullName));
+  return value ? [...attributes, { description, values: [value] }] : attributes;
 }

@@ -1,4 +1,6 @@
 // Attributes as clients send them, resolved against the schema: shared by the operations that write.
+import { isDerived } from "../access/computed-attributes.js";
+import { isMembership, isPassword } from "../access/entry-content.js";
 import type { Attribute } from "../model/attribute.js";
 import { longestDescription } from "../model/attribute-list.js";
 import type { Rdn } from "../model/dn.js";
@@ -12,11 +14,16 @@ export function writableDescription(text: string, schema: Schema): AttributeDesc
   if (description.text.length > longestDescription) {
     fail("undefinedAttributeType", `an attribute description has at most ${longestDescription} characters`);
   }
-  const { type } = description;
-  if (type.noUserModification || type.isOperational) {
-    fail("constraintViolation", `${type.name} is kept by the server and cannot be written`);
+  const { type, options } = description;
+  if (isKeptByServer(type)) fail("constraintViolation", `${type.name} is kept by the server and cannot be written`);
+  if (options.length > 0 && (isMembership(type) || isPassword(type))) {
+    fail("constraintViolation", `${type.name} takes no options`);
   }
   return description;
+}
+
+function isKeptByServer(type: AttributeType): boolean {
+  return type.noUserModification || type.isOperational || isDerived(type);
 }
 
 /** The position of a value among others, compared by the type's equality rule, or byte by byte where it has none. */
@@ -61,8 +68,13 @@ export function requireNameable(rdn: Rdn, schema: Schema): void {
   if (new Set(types).size < types.length) fail("namingViolation", `${rdn} names the entry twice by one attribute`);
 }
 
+/** A name shows its values to everybody and stays as it is written: not every attribute is made for that. */
 function rdnDescription(name: string, schema: Schema): AttributeDescription {
-  const description = writableDescription(name, schema);
-  if (!description.type.equality) fail("namingViolation", `${name} has no equality rule, so it cannot name an entry`);
+  const description = knownDescription(name, schema);
+  const { type } = description;
+  if (!type.equality) fail("namingViolation", `${name} has no equality rule, so it cannot name an entry`);
+  if (isKeptByServer(type) || isMembership(type) || isPassword(type)) {
+    fail("namingViolation", `${name} cannot name an entry`);
+  }
   return description;
 }

@@ -1,4 +1,5 @@
 // Compare (RFC 4511 4.10). On userPassword it is a login attempt, and costs what one costs.
+import { listsMemberships } from "../access/computed-attributes.js";
 import { findLogin } from "../access/login.js";
 import type { ViewReading } from "../access/view.js";
 import type { VisibleEntry } from "../access/visible-entry.js";
@@ -11,24 +12,26 @@ import type { Context } from "./context.js";
 
 export async function compare(request: CompareRequest, context: Context): Promise<Result> {
   context.trail.target = request.dn.toString();
+  context.view.permissions.requireSome("read");
   const reading = await context.view.read();
   try {
     const entry = reading.require(request.dn);
     const { type } = knownDescription(request.type, reading.schema);
     if (type.name === "userPassword") return await comparePassword(request, entry, context);
-    return compareValue(request, entry, reading);
+    return await compareValue(request, entry, reading);
   } finally {
     reading.release();
   }
 }
 
-function compareValue(request: CompareRequest, entry: VisibleEntry, reading: ViewReading): Result {
+async function compareValue(request: CompareRequest, entry: VisibleEntry, reading: ViewReading): Promise<Result> {
   const { schema, permissions } = reading;
   const { type: attribute, value } = request;
   const { type } = knownDescription(attribute, schema);
   const present = compileFilter({ kind: "present", attribute }, permissions.scope);
   const equal = compileFilter({ kind: "equality", attribute, value }, permissions.scope);
   if (matchFilter(equal, entry, schema) === true) return { code: "compareTrue" };
+  if (listsMemberships(type)) await entry.loadMemberships();
   if (matchFilter(present, entry, schema) !== true) return fail("noSuchAttribute", `the entry has no ${attribute}`);
   if (equal.kind === "constant" && equal.value === undefined) {
     if (!type.equality) return fail("inappropriateMatching", `${type.name} cannot be compared for equality`);

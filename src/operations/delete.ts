@@ -4,6 +4,7 @@ import type { Context } from "./context.js";
 
 export async function deleteEntry(request: DeleteRequest, { view, trail }: Context): Promise<Result> {
   trail.target = request.dn.toString();
+  view.permissions.requireSome("remove");
   await view.update((transaction) => transaction.remove(transaction.require(request.dn)));
   return success;
 }

@@ -12,6 +12,7 @@ export async function modifyDn(request: ModifyDnRequest, { view, trail }: Contex
   const { schema } = view;
   trail.target = request.dn.toString();
   trail.detail = request.newSuperior ? `${request.newRdn},${request.newSuperior}` : request.newRdn.toString();
+  view.permissions.requireSome("modify");
   requireNameable(request.newRdn, schema);
   await view.update((transaction) => {
     const entry = transaction.require(request.dn);

@@ -1,5 +1,6 @@
 // Modify (RFC 4511 4.6, increment: RFC 4525). Changes are applied in order, and only the outcome must obey the schema.
-import { entryContent, isMembership, isPassword, memberOf } from "../access/entry-content.js";
+import { entryContent, isMembership, isNobody, isPassword, memberOf } from "../access/entry-content.js";
+import type { View } from "../access/view.js";
 import type { ViewTransaction } from "../access/view-transaction.js";
 import type { VisibleEntry } from "../access/visible-entry.js";
 import type { Authenticator } from "../auth/authenticator.js";
@@ -8,6 +9,7 @@ import { fail } from "../model/failure.js";
 import { type Change, type ModifyRequest, type Result, success } from "../model/message.js";
 import type { AttributeDescription, Schema } from "../model/schema.js";
 import { Secret } from "../model/secret.js";
+import { valuesTried } from "../passwords/hasher.js";
 import { indexOfValue, requireRdn, writableDescription } from "./attributes.js";
 import type { Context } from "./context.js";
 
@@ -19,13 +21,17 @@ export async function modify(request: ModifyRequest, context: Context): Promise<
   const { view, trail } = context;
   const { schema } = view;
   trail.target = request.dn.toString();
-  view.permissions.requireSession();
-  const changes = request.changes.map((change): ResolvedChange => {
+  view.permissions.requireSome("modify");
+  const changes = request.changes.flatMap((change): ResolvedChange | [] => {
     const description = writableDescription(change.type, schema);
+    view.permissions.requireShown(description.type);
     if (change.values.length === 0 && (change.modification === "add" || change.modification === "increment")) {
       fail("protocolError", `${change.modification} of ${change.type} without values`);
     }
-    return { ...change, description };
+    if (!isMembership(description.type) || !change.values.some(isNobody)) return { ...change, description };
+    const values = change.values.filter((value) => !isNobody(value));
+    // A change about nobody changes nothing; without values it would mean everybody.
+    return values.length > 0 || change.modification === "replace" ? { ...change, values, description } : [];
   });
   trail.attributes = [...new Set(changes.map(({ description }) => description.text))];
   // Passwords are hashed and verified before the writer is entered: others must not wait for it.
@@ -42,22 +48,26 @@ async function preparePasswords(
 ): Promise<ResolvedChange[]> {
   if (!changes.some(({ description }) => isPassword(description.type))) return [...changes];
   const { authenticator } = services;
+  const stored = await storedPasswords(request, view);
+  const prepared: ResolvedChange[] = [];
+  for (const change of changes) {
+    if (!isPassword(change.description.type)) prepared.push(change);
+    else if (change.modification === "delete") {
+      const values: Buffer[] = [];
+      for (const value of change.values) values.push(await storedFor(value, stored, authenticator));
+      prepared.push({ ...change, values });
+    } else prepared.push({ ...change, values: await authenticator.prepare(change.values) });
+  }
+  return prepared;
+}
+
+/** The present hashes. Whoever lacks the right to change them learns it before a password is tried or hashed. */
+async function storedPasswords(request: ModifyRequest, view: View): Promise<readonly Buffer[]> {
   const reading = await view.read();
   try {
     const entry = reading.require(request.dn);
-    // Whoever lacks the right learns it before a password is tried or hashed.
     if (!view.isOwn(entry)) view.permissions.require("modify", entry.stored.kind);
-    const prepared: ResolvedChange[] = [];
-    for (const change of changes) {
-      if (!isPassword(change.description.type)) prepared.push(change);
-      else if (change.modification === "delete") {
-        const stored = reading.passwordsOf(entry);
-        const values: Buffer[] = [];
-        for (const value of change.values) values.push(await storedFor(value, stored, authenticator));
-        prepared.push({ ...change, values });
-      } else prepared.push({ ...change, values: await authenticator.prepare(change.values) });
-    }
-    return prepared;
+    return reading.passwordsOf(entry).map((hash) => Buffer.from(hash));
   } finally {
     reading.release();
   }
@@ -83,27 +93,28 @@ async function apply(
   const memberships = changes.filter(({ description }) => isMembership(description.type));
   const isPasswordOnly = passwords.length > 0 && own.length === 0 && memberships.length === 0;
   if (!isPasswordOnly) transaction.permissions.require("modify", entry.stored.kind);
+  if (changes.length === 0) return;
   let attributes = transaction.attributesOf(entry);
   for (const change of own) attributes = applied(attributes, change, schema);
   if (passwords.length > 0) setPasswords(transaction, entry, passwords);
   for (const change of memberships) await changeMembers(transaction, entry, change);
-  if (own.length === 0 && memberships.length === 0) {
-    await transaction.touch(entry, [...changed]);
-    return;
+  if (own.length > 0) requireRdn(attributes, entry.dn.rdn!, schema);
+  const toCheck = [
+    ...membershipsToCheck(transaction, entry, memberships),
+    ...passwordsToCheck(transaction, entry, passwords),
+  ];
+  const content = entryContent([...attributes, ...toCheck], schema, changed);
+  if (content.kind !== "group" && transaction.hasMembers(entry)) {
+    fail("objectClassViolation", "objectClass: the entry has members, so it has to stay a group");
   }
-  requireRdn(attributes, entry.dn.rdn!, schema);
-  const content = entryContent(
-    [...attributes, ...membershipsToCheck(transaction, entry, memberships)],
-    schema,
-    changed,
-  );
   if (content.structural !== entry.stored.structural) {
     fail(
       "objectClassModsProhibited",
       `the structural object class ${entry.stored.structural} cannot become ${content.structural}`,
     );
   }
-  await transaction.replace(entry, content, [...changed]);
+  if (isPasswordOnly) await transaction.touch(entry, [...changed]);
+  else await transaction.replace(entry, content, [...changed]);
 }
 
 /** One value stands for all, so that the schema can say whether this entry may have members at all. */
@@ -115,6 +126,17 @@ function membershipsToCheck(
   if (!transaction.hasMembers(entry)) return [];
   const added = changes.find(({ modification, values }) => modification !== "delete" && values.length > 0);
   return added ? [{ description: added.description, values: added.values.slice(0, 1) }] : [];
+}
+
+/** One stored password, so that the schema can say whether this entry may have any. */
+function passwordsToCheck(
+  transaction: ViewTransaction,
+  entry: VisibleEntry,
+  changes: readonly ResolvedChange[],
+): Attribute[] {
+  const [change] = changes;
+  const values = change ? transaction.passwordsOf(entry) : [];
+  return change && values.length > 0 ? [{ description: change.description, values: values.slice(0, 1) }] : [];
 }
 
 /** One change on decoded attributes. */
@@ -177,6 +199,7 @@ function setPasswords(transaction: ViewTransaction, entry: VisibleEntry, changes
     else if (modification === "delete") stored = withoutPasswords(stored, values);
     else fail("constraintViolation", "userPassword is not an integer");
   }
+  if (stored.length > valuesTried) fail("constraintViolation", `userPassword has at most ${valuesTried} values`);
   transaction.setPasswords(entry, stored);
 }
 
@@ -199,15 +222,14 @@ async function changeMembers(
   const names = values.map((value) => memberOf(type, value));
   if (modification === "increment") fail("constraintViolation", `${type.name} is not an integer`);
   if (modification === "replace" || (modification === "delete" && values.length === 0)) {
-    if (modification === "delete" && !transaction.hasMembers(group))
-      fail("noSuchAttribute", `the entry has no ${type.name}`);
-    await transaction.removeMembers(group);
+    const removed = await transaction.removeMembers(group, type.name === "memberUid" ? "uid" : "dn");
+    if (!removed && modification === "delete") fail("noSuchAttribute", `the entry has no ${type.name}`);
   }
   for (const name of names) {
     if (modification === "delete") {
       if (!(await transaction.removeMember(group, name)))
         fail("noSuchAttribute", `${type.name} has not the value to be deleted`);
-    } else if (!transaction.addMember(group, name) && modification === "add") {
+    } else if (!transaction.addMember(group, name)) {
       fail("attributeOrValueExists", `${type.name} has this value already`);
     }
   }

@@ -104,6 +104,8 @@ export function decodeCookie(cookie: Buffer, request: SearchRequest, subject: st
 
 /** What a walk keeps between two pages: its moment, and where the search stood in it. */
 export interface KeptWalk {
+  /** The one that goes on with it: another, though it be one of ours, may mean another place in it. */
+  readonly cookie: Buffer;
   readonly reading: ViewReading;
   /** Undefined: the search is begun anew behind the position. */
   readonly rest: EntryStream | undefined;
@@ -129,27 +131,30 @@ export class PageWalks {
     return this.#last;
   }
 
-  /** Takes what a walk has kept, if it is still there: the taker ends it or keeps it again. */
-  take(walk: number): KeptWalk | undefined {
+  /** Takes what a walk has kept for this cookie, if it is still there: the taker ends it or keeps it again. */
+  take(walk: number, cookie: Buffer): KeptWalk | undefined {
     const kept = this.#walks.get(walk);
-    if (!kept) return undefined;
+    if (!kept?.cookie.equals(cookie)) return undefined;
     clearTimeout(kept.timer);
     this.#walks.delete(walk);
     return kept;
   }
 
   /** Keeps what the next page of a walk goes on with. */
-  keep(walk: number, { reading, rest }: KeptWalk): void {
+  keep(walk: number, kept: KeptWalk): void {
+    this.end(walk);
     const timer = setTimeout(() => this.end(walk), this.#limits.pagedSearchTime);
     timer.unref();
-    this.#walks.set(walk, { reading, rest, timer });
+    this.#walks.set(walk, { ...kept, timer });
     const [oldest] = this.#walks.keys();
     if (this.#walks.size > this.#limits.pagedSearches && oldest !== undefined) this.end(oldest);
   }
 
   end(walk: number): void {
-    const kept = this.take(walk);
+    const kept = this.#walks.get(walk);
     if (!kept) return;
+    clearTimeout(kept.timer);
+    this.#walks.delete(walk);
     kept.rest?.close();
     kept.reading.release();
   }

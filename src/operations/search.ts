@@ -1,7 +1,7 @@
 // Search (RFC 4511 4.5), in pages where asked for (RFC 2696).
 import { subschemaDn } from "../access/computed-attributes.js";
 import { type Permissions, subjectDn } from "../access/permissions.js";
-import type { ViewReading } from "../access/view.js";
+import type { Found, ViewReading } from "../access/view.js";
 import type { VisibleEntry } from "../access/visible-entry.js";
 import { BerWriter } from "../ber/writer.js";
 import { Dn } from "../model/dn.js";
@@ -14,8 +14,8 @@ import {
   type SearchRequest,
   success,
 } from "../model/message.js";
-import type { Schema } from "../model/schema.js";
-import type { Context } from "./context.js";
+import type { Context, Services } from "./context.js";
+import { asksForSubentries } from "./controls.js";
 import { EntryStream } from "./entry-stream.js";
 import {
   decodeCookie,
@@ -38,7 +38,8 @@ export function search(request: SearchRequest, context: Context): Answering {
   const outside = entryOutsideTheTree(request, context);
   if (outside) return { ...success, entries: staticAnswer(outside, request, view.schema) };
   trail.target = request.base.toString();
-  view.permissions.requireSession();
+  view.permissions.requireSome("read");
+  if (asksForSubentries(request)) return success;
   const page = pageRequest(request);
   const walk = page && continueWalk(page, request, context);
   const reading = walk?.kept?.reading ?? view.read();
@@ -51,19 +52,19 @@ const subschemaName = Dn.parse(subschemaDn);
 
 function entryOutsideTheTree(request: SearchRequest, { view, services }: Context): StaticEntry | undefined {
   if (request.scope !== "base") return undefined;
-  if (request.base.isRoot) return once(rootDses, view.schema, () => rootDse(view.suffix, view.schema));
+  if (request.base.isRoot) return once(rootDses, services, () => rootDse(view.suffix, view.schema));
   if (!request.base.equals(subschemaName, view.schema)) return undefined;
-  return once(subschemas, view.schema, () => subschema(view.schema, services.clock()));
+  return once(subschemas, services, () => subschema(view.schema, services.clock()));
 }
 
-const rootDses = new WeakMap<Schema, StaticEntry>();
-const subschemas = new WeakMap<Schema, StaticEntry>();
+const rootDses = new WeakMap<Services, StaticEntry>();
+const subschemas = new WeakMap<Services, StaticEntry>();
 
-function once(kept: WeakMap<Schema, StaticEntry>, schema: Schema, make: () => StaticEntry): StaticEntry {
-  const known = kept.get(schema);
+function once(kept: WeakMap<Services, StaticEntry>, server: Services, make: () => StaticEntry): StaticEntry {
+  const known = kept.get(server);
   if (known) return known;
   const entry = make();
-  kept.set(schema, entry);
+  kept.set(server, entry);
   return entry;
 }
 
@@ -78,7 +79,7 @@ function continueWalk({ cookie }: PageRequest, request: SearchRequest, { caller 
   const { walks } = caller;
   if (cookie.length === 0) return { position: { after: 0, sent: 0, walk: walks.begin() }, kept: undefined };
   const position = decodeCookie(cookie, request, subjectDn(caller.subject));
-  return { position, kept: walks.take(position.walk) };
+  return { position, kept: walks.take(position.walk, cookie) };
 }
 
 /** Answers from one moment, and sees to it that the moment is given back. */
@@ -147,6 +148,7 @@ class Run {
   #sent: number;
   #last: number;
   #hasMore = false;
+  #found: Found | undefined;
   /** What is left of the search: of an earlier page, or of this one for the next. */
   #rest: EntryStream | undefined;
   /** Whether the walk goes on with this moment, so that it must not be released. */
@@ -179,18 +181,19 @@ class Run {
   result(): Result {
     if (!this.#page) return this.#outcome;
     let cookie: Buffer = Buffer.alloc(0);
-    if (this.#hasMore && this.#outcome.code === "success") {
+    const { canceled } = this.#context.cancellation;
+    if (this.#hasMore && this.#outcome.code === "success" && !canceled) {
       const { walk } = this.#position;
       const { caller } = this.#context;
       const next = { after: this.#last, sent: this.#sent, walk };
       cookie = encodeCookie(next, this.#request, subjectDn(caller.subject));
-      caller.walks.keep(walk, { reading: this.#reading, rest: this.#rest });
+      caller.walks.keep(walk, { cookie, reading: this.#reading, rest: this.#rest });
       this.keepsReading = true;
     }
     return { ...this.#outcome, controls: [pageResponse(cookie)] };
   }
 
-  #found() {
+  #search(): Found {
     const { base, scope, filter } = this.#request;
     const entry = this.#reading.require(base);
     const { listsMemberships } = this.#selection;
@@ -201,7 +204,8 @@ class Run {
   /** All entries, where that needs no waiting and they are few. */
   quick(): EntryBatch | undefined {
     if (this.#rest) return undefined;
-    const entries = this.#found().quick;
+    this.#found = this.#search();
+    const entries = this.#found.quick;
     if (!entries) return undefined;
     scratch.reset();
     const ends: number[] = [];
@@ -223,7 +227,7 @@ class Run {
   async *batches(): AsyncGenerator<EntryBatch, void, void> {
     const writer = new BerWriter(batchBytes / 4);
     let ends: number[] = [];
-    this.#rest ??= new EntryStream(this.#found().batches());
+    this.#rest ??= new EntryStream((this.#found ?? this.#search()).batches());
     for (let entries = await this.#rest.next(); entries; entries = await this.#rest.next()) {
       for (const [n, entry] of entries.entries()) {
         if (!this.#takes()) {

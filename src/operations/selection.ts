@@ -1,8 +1,8 @@
 // Which attributes of an entry a search sends, and under which names (RFC 4511 4.5.1.8, RFC 3673, RFC 4529). Compiled
 // once for a search; where everything is wanted, the encoded list is copied as it is.
-import { computedOperational, memberSpellings } from "../access/computed-attributes.js";
+import { computedOperational, listsMemberships, memberSpellings } from "../access/computed-attributes.js";
 import type { BerWriter } from "../ber/writer.js";
-import { AttributeCursor, writePartialAttribute } from "../model/attribute-list.js";
+import { AttributeCursor, longestDescription, writePartialAttribute } from "../model/attribute-list.js";
 import type { FilterSubject } from "../model/filter-match.js";
 import type { AttributeType, Schema } from "../model/schema.js";
 
@@ -21,6 +21,8 @@ interface Wanted {
   readonly options: readonly string[];
   /** The name to send: as the client wrote it, for the type itself; the schema's for a subtype. */
   readonly spelling: string;
+  /** Asked for by a name of its own. */
+  readonly named: boolean;
   readonly computed: boolean;
 }
 
@@ -55,9 +57,11 @@ export class Selection {
     this.#typesOnly = typesOnly;
     const names = requested.filter((name) => name !== noAttributes);
     this.#allUser = requested.length === 0 || names.includes("*");
-    const wanted = names.flatMap((name) => this.#resolve(name));
+    // What is asked for by its own name is sent under that name, though it also came as a subtype or by its class.
+    const wanted = names.flatMap((name) => this.#resolve(name)).sort((a, b) => Number(b.named) - Number(a.named));
     this.#wanted = wanted.filter(({ computed }) => !computed);
-    const computed = wanted.filter((one) => one.computed);
+    const computed: Wanted[] = [];
+    for (const one of wanted) if (one.computed && !computed.some(({ type }) => type === one.type)) computed.push(one);
     if (names.includes("+")) this.#addComputed(computedOperational, computed);
     if (this.#allUser) this.#addComputed(["memberOf"], computed);
     this.#computed = computed;
@@ -65,8 +69,7 @@ export class Selection {
     if (this.#allUser) this.#addComputed(Object.keys(memberSpellings), spellings);
     this.#spellings = spellings.filter(({ type }) => !computed.some((one) => one.type === type));
     this.#copiesList = this.#allUser && this.#wanted.length === 0 && !typesOnly && !options.hidesStored;
-    const memberships = ["memberOf", ...Object.keys(memberSpellings)];
-    this.listsMemberships = [...computed, ...this.#spellings].some(({ type }) => memberships.includes(type.name));
+    this.listsMemberships = [...computed, ...this.#spellings].some(({ type }) => listsMemberships(type));
   }
 
   /** What a requested description means; nothing for what the schema does not know (RFC 4511 4.5.1.8: ignored). */
@@ -77,27 +80,28 @@ export class Selection {
     const { type: asked, options } = description;
     const spelling = name.split(";", 1)[0]!;
     const types = this.#scope.isComputed(asked) ? [asked] : asked.family;
-    return types.flatMap((type) => this.#want(type, options, type === asked ? spelling : type.name));
+    return types.flatMap((type) => this.#want(type, options, type === asked ? spelling : undefined));
   }
 
   /** RFC 4529: all attributes that an object class requires or allows. */
   #resolveClass(name: string): Wanted[] {
     const objectClass = this.#scope.schema.objectClass(name);
     if (!objectClass) return [];
-    return [...objectClass.must, ...objectClass.may].flatMap((type) => this.#want(type, [], type.name));
+    return [...objectClass.must, ...objectClass.may].flatMap((type) => this.#want(type, []));
   }
 
-  #want(type: AttributeType, options: readonly string[], spelling: string): Wanted[] {
+  #want(type: AttributeType, options: readonly string[], spelling?: string): Wanted[] {
     if (!this.#scope.isReadable(type)) return [];
     const computed = this.#scope.isComputed(type);
     if (computed && options.length > 0) return [];
-    return [{ type, name: Buffer.from(type.name, "latin1"), options, spelling, computed }];
+    const name = Buffer.from(type.name, "latin1");
+    return [{ type, name, options, spelling: spelling ?? type.name, named: spelling !== undefined, computed }];
   }
 
   #addComputed(names: readonly string[], into: Wanted[]): void {
     for (const name of names) {
       const type = this.#scope.schema.attributeType(name);
-      if (type && !into.some((one) => one.type === type)) into.push(...this.#want(type, [], type.name));
+      if (type && !into.some((one) => one.type === type)) into.push(...this.#want(type, []));
     }
   }
 
@@ -137,7 +141,8 @@ export class Selection {
   /** The name to send with the options that the value has; undefined where it is the one in the list already. */
   #spellingAt(cursor: AttributeCursor, wanted: Wanted): string | undefined {
     if (wanted.spelling === wanted.type.name) return undefined;
-    return [wanted.spelling, ...cursor.options()].join(";");
+    const spelling = [wanted.spelling, ...cursor.options()].join(";");
+    return spelling.length > longestDescription ? undefined : spelling;
   }
 
   #isReadableAt(cursor: AttributeCursor): boolean {

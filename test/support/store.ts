@@ -305,7 +305,7 @@ export function adminScope(schema: Schema = standardSchema): FilterScope {
 
 /** The moment through the eyes of an administrator. */
 export function adminSight(moment: Reading): Sight {
-  return new Sight(moment, adminPermissions(moment.schema), computedFor(moment.schema), new Set());
+  return new Sight(moment, adminPermissions(moment.schema), computedFor(moment.schema));
 }
 
 /** An entry as an administrator sees it, with its memberships at hand. */
