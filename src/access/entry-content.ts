@@ -35,17 +35,17 @@ export function entryContent(
   schema: Schema,
   changed?: ReadonlySet<string>,
 ): EntryContent {
-  const { structural, classes } = checkEntry(attributes.map(withoutNobody), schema, changed);
+  const all = attributes.map(withoutNobody);
+  const { structural, classes } = checkEntry(all, schema, changed);
   const kept: Attribute[] = [];
   const members: MemberName[] = [];
   const passwords: Buffer[] = [];
-  for (const attribute of attributes) {
+  for (const attribute of all) {
     const { type } = attribute.description;
-    if (isMembership(type))
-      for (const value of attribute.values)
-        if (!isNobody(value)) members.push(memberOf(type, value));
-        else if (isPassword(type)) passwords.push(...attribute.values);
-        else kept.push(attribute);
+    if (isMembership(type)) {
+      for (const value of attribute.values) members.push(memberOf(type, value));
+    } else if (isPassword(type)) passwords.push(...attribute.values);
+    else kept.push(attribute);
   }
   return {
     attributes: encodeAttributeList(kept),
