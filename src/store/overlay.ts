@@ -90,7 +90,10 @@ export class Overlay implements RowEditor {
         if (value !== undefined) into.push({ key: changed[at]!, value });
       }
     };
-    for await (const rows of this.#base.range(from, to, { reverse, batch })) {
+    // Each change hides one row at most, so no more rows than these can be needed.
+    const needed = limit + changed.length;
+    const below = needed < batch ? { reverse, batch: needed, limit: needed } : { reverse, batch };
+    for await (const rows of this.#base.range(from, to, below)) {
       const merged: Row[] = [];
       for (const row of rows) {
         changesUpTo(row.key, merged);

@@ -117,7 +117,7 @@ export async function removeFromRuns(rows: RowEditor, prefix: Key, id: number): 
     return true;
   }
   // A run that holds the id begins before it: almost always the nearest one. Others may begin in between.
-  for (const options of [{ limit: 1 }, { batch: 16 }]) {
+  for (const options of [{ limit: 1, batch: 2 }, { batch: 16 }]) {
     for await (const runs of rows.range(prefix, own, { reverse: true, ...options })) {
       for (const { key, value } of runs) {
         const left = without(value, idAt(key, key.length - 6), id);
