@@ -120,6 +120,7 @@ export class Session implements Caller {
     }
     this.#requireUnused(request.id);
     if (this.#binding) throw new Error("a request was taken while a bind was under way");
+    this.#followRegistry();
     const operation = new Operation(request, this.#subject);
     if (request.operation === "bind") return this.#begin(operation, this.#bind(operation));
     const answering = this.#perform(operation);
@@ -187,6 +188,7 @@ export class Session implements Caller {
         this.#othersEnded = resolve;
       });
     }
+    this.#followRegistry();
     return yield* this.#stream(operation, operation.canceled ? canceled : this.#perform(operation));
   }
 
@@ -234,7 +236,6 @@ export class Session implements Caller {
   }
 
   #context(operation: Operation): Context {
-    this.#followRegistry();
     return {
       services: this.#services,
       caller: this,

@@ -19,8 +19,8 @@ const keptCapacity = 8 * 1024;
 const goodbyeTime = 1000;
 /** Messages of one connection are worked on for so long, in milliseconds; then it is the others' turn. */
 const longestTurn = 10;
-/** The clock is looked at once in so many messages. */
-const messagesPerLook = 8;
+/** The clock is looked at once in so many bytes of messages: what is long takes long. */
+const bytesPerLook = 1024;
 
 export class Connection {
   readonly session: Session;
@@ -36,9 +36,11 @@ export class Connection {
   #ended = false;
   /** Why the connection ends as soon as nothing is under way. */
   #finishing: Result | undefined;
-  /** Messages taken in this turn, and when it has to end. */
+  /** Bytes of messages taken since the clock was looked at, and when this turn has to end. */
   #taken = 0;
   #turnEnds = 0;
+  /** Operations whose answers are not all written: more than the session has under way by those that just ended. */
+  #answering = 0;
   /** Answers that wait for the client to take earlier ones. */
   #waiting: (() => void)[] = [];
   /** When something last happened, for the limits on time; in milliseconds of `performance.now()`. */
@@ -106,7 +108,10 @@ export class Connection {
     else this.#socket.parser.emit("message", this.#dispatched.as(decoded.request));
     if (this.#ended) return false;
     if (!this.#mustWait()) {
-      if (++this.#taken % messagesPerLook !== 0 || performance.now() < this.#turnEnds) return true;
+      this.#taken += message.length;
+      if (this.#taken < bytesPerLook) return true;
+      this.#taken = 0;
+      if (performance.now() < this.#turnEnds) return true;
       setImmediate(() => this.#readOn());
     }
     this.#paused = true;
@@ -163,15 +168,17 @@ export class Connection {
   }
 
   async #send(request: Request, { answers, cancellation }: Underway): Promise<void> {
+    this.#answering++;
     try {
       const result = await this.#sendEntries(request, answers, cancellation);
+      this.#answering--;
       if (!cancellation.canceled) {
         writeResult(this.#out, request.id, request.operation, result);
-        if (this.session.inFlight === 0) this.#flush();
+        if (this.#answering === 0) this.#flush();
         else this.#flushSoon();
       }
       this.#lastHeard = performance.now();
-      if (this.#finishing && this.session.inFlight === 0) this.disconnect(this.#finishing);
+      if (this.#finishing && this.#answering === 0) this.disconnect(this.#finishing);
       this.#readOn();
     } catch (error) {
       this.#log.error({ err: error, session: this.session.number }, "answers could not be sent");
@@ -228,7 +235,7 @@ export class Connection {
       this.destroy();
     } else if (this.#partialSince !== undefined && now - this.#partialSince > messageTime) {
       this.disconnect({ code: "protocolError", message: "a message was begun and not finished in time" });
-    } else if (this.session.inFlight === 0 && now - this.#lastHeard > idleTime) {
+    } else if (this.#answering === 0 && now - this.#lastHeard > idleTime) {
       this.disconnect({ code: "unavailable", message: "the connection was idle for too long" });
     }
   }
@@ -246,7 +253,7 @@ export class Connection {
   /** Takes no further requests, and disconnects when those under way are answered. */
   finish(why: Result): void {
     if (this.#ended || this.#finishing) return;
-    if (this.session.inFlight === 0) {
+    if (this.#answering === 0) {
       this.disconnect(why);
       return;
     }

@@ -273,6 +273,7 @@ function decodeModify(reader: BerReader, limits: Limits): Body {
   const outer = reader.open(102);
   const dn = decodeDn(reader, limits);
   const changes: Change[] = [];
+  let values = 0;
   const list = reader.open(0x30);
   while (!reader.done) {
     if (changes.length >= limits.requestAttributes) {
@@ -282,7 +283,9 @@ function decodeModify(reader: BerReader, limits: Limits): Body {
     const number = reader.enumerated();
     const modification = modifications[number];
     if (!modification) throw new LdapError("protocolError", `no modification ${number}`);
-    changes.push({ modification, ...decodeAttribute(reader) });
+    const attribute = decodeAttribute(reader, limits, values);
+    values += attribute.values.length;
+    changes.push({ modification, type: attribute.type, values: attribute.values });
     reader.close(change);
   }
   reader.close(list);
@@ -294,24 +297,35 @@ function decodeAdd(reader: BerReader, limits: Limits): Body {
   const outer = reader.open(104);
   const dn = decodeDn(reader, limits);
   const attributes: RequestedAttribute[] = [];
+  let values = 0;
   const list = reader.open(0x30);
   while (!reader.done) {
     if (attributes.length >= limits.requestAttributes) {
       throw new LdapError("protocolError", `more than ${limits.requestAttributes} attributes`);
     }
-    attributes.push(decodeAttribute(reader));
+    const attribute = decodeAttribute(reader, limits, values);
+    values += attribute.values.length;
+    attributes.push(attribute);
   }
   reader.close(list);
   reader.close(outer);
   return { operation: "add", dn, attributes };
 }
 
-function decodeAttribute(reader: BerReader): RequestedAttribute {
+/** So many bytes of the largest message have to stand behind each value: an empty one costs far more than it takes. */
+const bytesPerValue = 32;
+
+/** `before`: the values of the request so far. */
+function decodeAttribute(reader: BerReader, limits: Limits, before: number): RequestedAttribute {
   const outer = reader.open(0x30);
   const type = reader.text();
   const values: Buffer[] = [];
+  const most = limits.messageBytes / bytesPerValue - before;
   const set = reader.open(0x31);
-  while (!reader.done) values.push(reader.octets());
+  while (!reader.done) {
+    if (values.length >= most) throw new LdapError("protocolError", "too many values in one request");
+    values.push(reader.octets());
+  }
   reader.close(set);
   reader.close(outer);
   return { type, values };
