@@ -137,7 +137,7 @@ describe("a full disk", () => {
         execFileSync("mount", ["-o", "remount,size=64m", mount]);
         await expectKept(path, lines);
       } finally {
-        execFileSync("umount", [mount]);
+        execFileSync("umount", ["--lazy", mount]);
       }
     },
   );
