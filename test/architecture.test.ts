@@ -66,7 +66,7 @@ function specifiersIn(text: string): { specifier: string; typeOnly: boolean }[] 
     [new RegExp(String.raw`^(?:import|export)\b(?!\s+type\b)${names}*?\bfrom\s*["']([^"']+)["']`, "gm"), false],
     [/^import\s*["']([^"']+)["']/gm, false],
     [/@import\b[^"'@]*["']([^"']+)["']/g, true],
-    [/\b(?:import|require|importActual)\s*\(\s*["'`]([^"'`]+)["'`]/g, false],
+    [/(?<![.\w])(?:import|require|importActual)\s*\(\s*["'`]([^"'`]+)["'`]/g, false],
     [/\bnew\s+URL\(\s*["'`](\.[^"'`]*\.[cm]?[jt]s)["'`]\s*,\s*import\.meta\.url/g, false],
   ];
   return forms.flatMap(([form, typeOnly]) =>
