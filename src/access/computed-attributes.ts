@@ -1,8 +1,8 @@
 // Attributes that no row holds: they follow from where an entry stands, when it was written, and whom it holds. One
 // table; each entry says what the values are for somebody who sees what `sight` lets through.
+import { printGeneralizedTime } from "../model/generalized-time.js";
 import type { AttributeType, Schema } from "../model/schema.js";
 import { type StoredEntry, uuidText } from "../store/entry-row.js";
-import { timestampText } from "../store/indexes.js";
 
 export const subschemaDn = "cn=Subschema";
 
@@ -24,8 +24,8 @@ const computations: Readonly<Record<string, Compute>> = {
   entryUUID: ({ stored }) => [uuidText(stored.uuid)],
   entryDN: (entry) => [entry.dnText],
   distinguishedName: (entry) => [entry.dnText],
-  createTimestamp: ({ stored }) => [timestampText(stored.created)],
-  modifyTimestamp: ({ stored }) => [timestampText(stored.modified)],
+  createTimestamp: ({ stored }) => [printGeneralizedTime(stored.created)],
+  modifyTimestamp: ({ stored }) => [printGeneralizedTime(stored.modified)],
   creatorsName: ({ stored }) => (stored.creator === "" ? [] : [stored.creator]),
   modifiersName: ({ stored }) => (stored.modifier === "" ? [] : [stored.modifier]),
   structuralObjectClass: ({ stored }) => [stored.structural],

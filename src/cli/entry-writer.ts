@@ -3,8 +3,8 @@
 import { type computedOperational, memberSpellings } from "../access/computed-attributes.js";
 import type { LdifWriter, WritableAttribute } from "../ldif/writer.js";
 import { AttributeCursor, listedValues } from "../model/attribute-list.js";
+import { printGeneralizedTime } from "../model/generalized-time.js";
 import { StoredEntry, uuidText } from "../store/entry-row.js";
-import { timestampText } from "../store/indexes.js";
 import { idAt } from "../store/keys.js";
 import { noParent, type Reading } from "../store/reading.js";
 import { rangeOf } from "../store/rows.js";
@@ -17,9 +17,9 @@ export interface EntryWriterOptions {
 /** Operational attributes that an import keeps. */
 const operational: readonly ((entry: StoredEntry) => readonly [(typeof computedOperational)[number], string])[] = [
   (entry) => ["entryUUID", uuidText(entry.uuid)],
-  (entry) => ["createTimestamp", timestampText(entry.created)],
+  (entry) => ["createTimestamp", printGeneralizedTime(entry.created)],
   (entry) => ["creatorsName", entry.creator],
-  (entry) => ["modifyTimestamp", timestampText(entry.modified)],
+  (entry) => ["modifyTimestamp", printGeneralizedTime(entry.modified)],
   (entry) => ["modifiersName", entry.modifier],
 ];
 

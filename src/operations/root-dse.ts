@@ -1,6 +1,7 @@
 // The root DSE (RFC 4512 5.1) and the subschema subentry (RFC 4512 4.2): what a client may know before it binds.
 import { subschemaDn } from "../access/computed-attributes.js";
 import type { Dn } from "../model/dn.js";
+import { printGeneralizedTime } from "../model/generalized-time.js";
 import type { Schema } from "../model/schema.js";
 import { controls } from "./controls.js";
 import { extendedOperations } from "./extended.js";
@@ -32,7 +33,7 @@ export function rootDse(suffix: Dn, schema: Schema): StaticEntry {
 }
 
 export function subschema(schema: Schema, since: number): StaticEntry {
-  const time = `${new Date(since).toISOString().slice(0, 19).replace(/[-T:]/g, "")}Z`;
+  const time = printGeneralizedTime(since);
   return new StaticEntry(
     subschemaDn,
     {

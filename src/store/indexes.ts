@@ -157,8 +157,3 @@ function typeOf(description: string): string {
 function isInstant(type: AttributeType): boolean {
   return instantAttributes.some((name) => name === type.name);
 }
-
-/** GeneralizedTime in whole seconds, as createTimestamp and modifyTimestamp show it (RFC 4517 3.3.13). */
-export function timestampText(milliseconds: number): string {
-  return `${new Date(milliseconds).toISOString().slice(0, 19).replace(/[-T:]/g, "")}Z`;
-}
