@@ -70,6 +70,10 @@ export class BerWriter {
   }
 
   text(value: string, tag = 0x04): void {
+    if (value === "") {
+      this.header(tag, 0);
+      return;
+    }
     const length = Buffer.byteLength(value);
     this.header(tag, length);
     const bytes = this.reserve(length);
@@ -79,6 +83,13 @@ export class BerWriter {
 
   /** An INTEGER of up to 6 octets. */
   integer(value: number, tag = 0x02): void {
+    if (value >= 0 && value < 0x80) {
+      const bytes = this.reserve(3);
+      bytes[this.#at++] = tag;
+      bytes[this.#at++] = 1;
+      bytes[this.#at++] = value;
+      return;
+    }
     let octets = 1;
     while (octets < 6 && (value < -(2 ** (octets * 8 - 1)) || value >= 2 ** (octets * 8 - 1))) octets++;
     this.header(tag, octets);

@@ -19,6 +19,8 @@ export class Listener {
   readonly #connections = new Set<Connection>();
   readonly #clock: NodeJS.Timeout;
   #sessions = 0;
+  /** Connections refused since that was last logged. */
+  #refused = 0;
 
   constructor(services: Services, telemetry: Telemetry) {
     this.#services = services;
@@ -42,7 +44,7 @@ export class Listener {
   #accept(socket: DispatchingSocket): void {
     const { limits } = this.#services;
     if (this.#connections.size >= limits.connections || socket.remoteAddress === undefined) {
-      this.#telemetry.log.warn({ connections: this.#connections.size }, "a connection was refused: there are too many");
+      this.#refused++;
       socket.destroy();
       return;
     }
@@ -60,6 +62,13 @@ export class Listener {
   #checkTimes(): void {
     const now = performance.now();
     for (const connection of this.#connections) connection.checkTime(now);
+    if (this.#refused === 0) return;
+    const { log } = this.#telemetry;
+    log.warn(
+      { refused: this.#refused, connections: this.#connections.size },
+      "connections were refused: too many are open",
+    );
+    this.#refused = 0;
   }
 
   /**
