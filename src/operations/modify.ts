@@ -8,6 +8,7 @@ import type { Attribute } from "../model/attribute.js";
 import { fail } from "../model/failure.js";
 import { type Change, type ModifyRequest, type Result, success } from "../model/message.js";
 import type { AttributeDescription, Schema } from "../model/schema.js";
+import { classesOf } from "../model/schema-check.js";
 import { Secret } from "../model/secret.js";
 import { valuesTried } from "../passwords/hasher.js";
 import { indexOfValue, requireRdn, writableDescription } from "./attributes.js";
@@ -99,6 +100,7 @@ async function apply(
   if (passwords.length > 0) setPasswords(transaction, entry, passwords);
   for (const change of memberships) await changeMembers(transaction, entry, change);
   if (own.length > 0) requireRdn(attributes, entry.dn.rdn!, schema);
+  requireStructural(attributes, entry, schema);
   const toCheck = [
     ...membershipsToCheck(transaction, entry, memberships),
     ...passwordsToCheck(transaction, entry, passwords),
@@ -115,6 +117,15 @@ async function apply(
   }
   if (isPasswordOnly) await transaction.touch(entry, [...changed]);
   else await transaction.replace(entry, content, [...changed]);
+}
+
+/** Said first: what else a change of the structural class breaks follows from it. */
+function requireStructural(attributes: readonly Attribute[], entry: VisibleEntry, schema: Schema): void {
+  const { structural } = entry.stored;
+  const values = attributes.find(({ description }) => description.text === "objectClass")?.values ?? [];
+  const classes = classesOf(values, schema).flatMap(({ lineage }) => lineage);
+  if (classes.some(({ name }) => name === structural) || !classes.some(({ kind }) => kind === "STRUCTURAL")) return;
+  fail("objectClassModsProhibited", `the structural object class ${structural} cannot become another one`);
 }
 
 /** One value stands for all, so that the schema can say whether this entry may have members at all. */

@@ -141,9 +141,9 @@ export class RawClient {
     });
   }
 
-  /** Connects; the connection is closed at the end of the test. */
-  static async connect(port: number): Promise<RawClient> {
-    const socket = connect({ host: "127.0.0.1", port, noDelay: true });
+  /** Connects, as another address of this machine where one is given; closed at the end of the test. */
+  static async connect(port: number, localAddress?: string): Promise<RawClient> {
+    const socket = connect({ host: "127.0.0.1", port, noDelay: true, ...(localAddress ? { localAddress } : {}) });
     const client = new RawClient(socket);
     await new Promise<void>((resolve, reject) => {
       socket.once("connect", resolve);
