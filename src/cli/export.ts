@@ -18,7 +18,7 @@ export function exportEntries(program: Command): void {
   addCommand(
     program,
     "export [file]",
-    "Write every entry as LDIF, into a file or to standard output, with the hashes of passwords: keep it safe.\n" +
+    "Write every entry as LDIF, into a file or to standard output, with the hashes of passwords: keep it safe. " +
       "Imported into an empty store it makes the same directory again. The server must not run.",
     "gatehouse export backup.ldif --operational",
     "gatehouse export | gzip > backup.ldif.gz",

@@ -12,7 +12,7 @@ export function hash(program: Command): void {
   addCommand(
     program,
     "hash",
-    "Hash a password, for applications.yaml or for userPassword in LDIF. It is asked for, or read from a pipe.\n" +
+    "Hash a password, for applications.yaml or for userPassword in LDIF. It is asked for, or read from a pipe. " +
       "The cost is that of the configuration, or the default where there is none.",
     "gatehouse hash",
     "pwgen -s 24 1 | gatehouse hash",

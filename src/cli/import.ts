@@ -24,8 +24,8 @@ export function importEntries(program: Command): void {
   addCommand(
     program,
     "import <file>",
-    "Load an LDIF file, or standard input (-), into the store. The server must not run. A file with errors loads\n" +
-      "nothing. Into a store that holds entries, change records (changetype: modify and so on) are applied in order,\n" +
+    "Load an LDIF file, or standard input (-), into the store. The server must not run. A file with errors loads " +
+      "nothing. Into a store that holds entries, change records (changetype: modify and so on) are applied in order, " +
       "and the first that is refused ends the import.",
     "gatehouse import people.ldif",
     "slapcat -b dc=example,dc=com | gatehouse import - --dry-run",

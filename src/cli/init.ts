@@ -116,7 +116,9 @@ async function serverText(suffix: Dn, folder: string): Promise<string> {
   const shipped = await readFile(template, "utf8");
   const text = shipped
     .replace(/^suffix:.*$/m, () => `suffix: ${yamlText(suffix.toString())}`)
-    .replace(/^seed:.*$/m, () => `seed: ${seedFileName}`);
+    .replace(/^seed:.*$/m, () => `seed: ${seedFileName}`)
+    // The sample keeps its data beside its folder; a configuration of one's own may stand anywhere, and keeps to itself.
+    .replace(/^( +path:) \.\.\/data\b/m, "$1 data");
   const read = readServerSettings(text, { file: serverFileName, folder });
   if ("problems" in read) throw wrongSettings(read.problems);
   return text;

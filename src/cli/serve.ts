@@ -24,15 +24,19 @@ export function serve(program: Command): void {
     const settings = await settingsOf(config);
     const log = createLog({ level: settings.server.log.level });
     const stopped = untilStopped(log);
+    let server: RunningServer | undefined;
+    // One that comes too early changes nothing: what is read now is not older than the signal.
+    process.on("SIGHUP", () => {
+      if (server) void reload(server, log);
+    });
     // Loaded here, because no other command needs it, and each would wait for it.
     const { startServer } = await import("../server.js");
-    const server = await startServer(settings, {
+    server = await startServer(settings, {
       log,
       clock: Date.now,
       folder: config,
       seed: (store, hasher) => seed(store, hasher, settings, log),
     });
-    process.on("SIGHUP", () => void reload(server, log));
     log.info({ listen: server.listen }, "ready");
     const search = await sampleSearch(settings, server.listen);
     if (search !== undefined) note(search);
