@@ -75,10 +75,12 @@ async function bindUser({ dn }: BindRequest, password: Secret, context: Context)
   }
   if (caller.application) trail.application = caller.application.name;
   const login = await findLogin(directory, dn, asking);
-  // Verified even where no application lets the user in: the time must not tell who is in which group.
-  const right = await authenticator.verify(password, login?.passwords ?? []);
-  if (!login || !right || login.applications.length === 0) {
-    trail.rule = !login ? "no such user" : right ? "not allowed to log in here" : "wrong password";
+  // Whom no application lets in costs a hash all the same, and never the short time of a right password quickly verified:
+  // the time must not tell who is there, who is in which group, or what the password is.
+  const isAdmitted = login !== undefined && login.applications.length > 0;
+  const right = await authenticator.verify(password, isAdmitted ? login.passwords : []);
+  if (!isAdmitted || !right) {
+    trail.rule = !login ? "no such user" : isAdmitted ? "wrong password" : "not allowed to log in here";
     return refused;
   }
   trail.rule = "user bind";

@@ -50,8 +50,9 @@ async function comparePassword(request: CompareRequest, entry: VisibleEntry, con
         ? subject.applications
         : [];
   const login = await findLogin(services.directory, request.dn, applications);
-  const right = await services.authenticator.verify(new Secret(Buffer.from(request.value)), login?.passwords ?? []);
-  const admitted = login !== undefined && login.applications.length > 0;
-  trail.rule = admitted ? (right ? "password verified" : "wrong password") : "not allowed to log in here";
-  return { code: right && admitted ? "compareTrue" : "compareFalse" };
+  const isAdmitted = login !== undefined && login.applications.length > 0;
+  const password = new Secret(Buffer.from(request.value));
+  const right = await services.authenticator.verify(password, isAdmitted ? login.passwords : []);
+  trail.rule = isAdmitted ? (right ? "password verified" : "wrong password") : "not allowed to log in here";
+  return { code: right ? "compareTrue" : "compareFalse" };
 }

@@ -4,7 +4,9 @@ import { isAttributeType } from "../model/attribute-description.js";
 import type { Filter } from "../model/filter.js";
 import { parseFilter } from "../model/filter-text.js";
 import { Secret } from "../model/secret.js";
+import { standardSchema } from "../model/standard-schema.js";
 import { AddressRange } from "./address-range.js";
+import { didYouMean } from "./did-you-mean.js";
 import { deepFreeze } from "./freeze.js";
 import { type Problem, SettingError } from "./problem.js";
 import {
@@ -65,7 +67,7 @@ export interface ViewSettings {
   readonly users?: Filter;
   /** Only groups that match. */
   readonly groups?: Filter;
-  /** Attribute types, as written, that do not exist for it. Whether the schema knows them is not checked here. */
+  /** Attribute types of the schema, as written, that do not exist for it. */
   readonly hideAttributes?: readonly string[];
 }
 
@@ -147,9 +149,14 @@ const addressRange = parsed('an address such as "192.0.2.10" or "198.51.100.0/24
 
 const filter = parsed('a filter such as "(departmentNumber=sales)"', (value) => parseFilter(value));
 
+// An attribute misspelled here would be shown to whom it should be hidden from, so it has to be one of the schema.
 const attributeType = parsed("the name of an attribute", (value) => {
-  if (isAttributeType(value)) return value;
-  throw new SettingError(`${JSON.stringify(value)} is not the name of an attribute, such as telephoneNumber`);
+  if (!isAttributeType(value)) {
+    throw new SettingError(`${JSON.stringify(value)} is not the name of an attribute, such as telephoneNumber`);
+  }
+  if (standardSchema.attributeType(value)) return value;
+  const names = standardSchema.attributeTypes.flatMap((type) => type.names);
+  throw new SettingError(`${JSON.stringify(value)} is not an attribute of the schema${didYouMean(value, names)}`);
 });
 
 const rightsList = made(listOf(oneOf(rights)), (list): ReadonlySet<Right> => new Set(list));

@@ -211,3 +211,12 @@ test("settings are frozen all the way down, sets included", () => {
   expect(() => (wiki!.rights.users as Set<string>).add("remove")).toThrow(TypeError);
   expect(() => (applications(withLines())[0]!.rights.other as Set<string>).clear()).toThrow(TypeError);
 });
+
+test("an attribute to hide has to be one of the schema: a misspelled one would be shown", () => {
+  const hiding = (name: string) => problems(withLines({ view: `{ hideAttributes: [cn, ${name}] }` }));
+  expect(hiding("TELEPHONENUMBER")).toEqual([]);
+  expect(hiding('"2.5.4.20"')).toEqual([]);
+  expect(hiding("telephonNumber")).toEqual([
+    'applications.yaml:6:34  applications[0].view.hideAttributes[1]: "telephonNumber" is not an attribute of the schema (did you mean "telephoneNumber"?)',
+  ]);
+});

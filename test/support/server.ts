@@ -29,6 +29,8 @@ export interface ServerSetting {
   /** LDIF, or what fills the empty store; default: the sample data. */
   readonly seed?: string | ((store: LevelStore, hasher: PasswordHasher) => Promise<void>);
   readonly clock?: Clock;
+  /** Of new bcrypt hashes; default: the least. */
+  readonly cost?: number;
   /** Whether the log may hold errors. */
   readonly expectsErrors?: boolean;
 }
@@ -72,7 +74,7 @@ async function stopAll(servers: Set<StartedServer>): Promise<void> {
 /** The real server, listening. A sample application NAME has the password NAME-secret, a sample user UID UID-secret. */
 export async function startedServer(setting: ServerSetting = {}): Promise<StartedServer> {
   const folder = await mkdtemp(join(tmpdir(), "gatehouse-server-"));
-  await writeFile(join(folder, "server.yaml"), serverText);
+  await writeFile(join(folder, "server.yaml"), serverText(setting.cost ?? 4));
   await writeFile(join(folder, "applications.yaml"), setting.applications ?? (await sampleApplications()));
   await writeFile(join(folder, "seed.ldif"), typeof setting.seed === "string" ? setting.seed : await sampleSeed());
   const read = await loadSettings(folder);
@@ -115,11 +117,11 @@ export async function startedServer(setting: ServerSetting = {}): Promise<Starte
   return started;
 }
 
-const serverText = `suffix: dc=example,dc=com
+const serverText = (cost: number) => `suffix: dc=example,dc=com
 listen: [ldap://127.0.0.1:0]
 store: { path: data }
 seed: seed.ldif
-passwords: { cost: 4 }
+passwords: { cost: ${cost} }
 `;
 
 /** The sample applications.yaml, its bcrypt hashes replaced: they take a tenth of a second each. */

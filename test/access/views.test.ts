@@ -1,0 +1,288 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { Conversation, groupDn, suffix, userDn } from "../support/conversation.js";
+import { type StartedServer, saltedSha, startedServer } from "../support/server.js";
+import { applicationsYaml } from "./applications.js";
+
+const applications = applicationsYaml({
+  manager: { access: "admin" },
+  shop: {
+    access: "read-write",
+    more: [
+      'view: { users: "(departmentNumber=sales)", groups: "(|(cn=staff)(cn=shop-*))", hideAttributes: [telephoneNumber] }',
+    ],
+  },
+  members: { access: "read-write", more: [`view: { users: "(memberOf=${groupDn("engineering")})" }`] },
+  bare: { access: "read-write", more: ["view: { hideAttributes: [memberOf, member, uniqueMember, memberUid] }"] },
+});
+
+let server: StartedServer;
+let shop: Conversation;
+
+beforeAll(async () => {
+  server = await startedServer({ lasts: "file", applications });
+});
+
+const salesmen = ["hugo", "ida", "jack"].map(userDn);
+const hidden = userDn("ann");
+
+describe("a hidden entry", () => {
+  test("is not there: as a base, in a scope, and above what is missing", async () => {
+    shop = await Conversation.as("shop", server);
+    expect(await shop.search({ base: hidden, scope: "base" })).toMatchObject({
+      code: 32,
+      matchedDn: `ou=people,${suffix}`,
+    });
+    const missing = await shop.search({ base: userDn("no-such"), scope: "base" });
+    expect((await shop.search({ base: hidden, scope: "base" })).message).toBe(
+      missing.message.replace("no-such", "ann"),
+    );
+    expect(await shop.search({ base: `cn=a,${hidden}` })).toMatchObject({ matchedDn: `ou=people,${suffix}` });
+    expect(new Set((await shop.search()).dns)).toEqual(
+      new Set([
+        suffix,
+        `ou=people,${suffix}`,
+        `ou=groups,${suffix}`,
+        `ou=applications,${suffix}`,
+        `cn=shop,ou=applications,${suffix}`,
+        groupDn("staff"),
+        ...salesmen,
+      ]),
+    );
+    expect(await shop.compare(hidden, "uid", "ann")).toMatchObject({ code: 32 });
+    expect(await shop.compare(hidden, "userPassword", "ann-secret")).toMatchObject({ code: 32 });
+  });
+
+  test("is no value of member, uniqueMember, memberUid or memberOf", async () => {
+    shop = await Conversation.as("shop", server);
+    const { attributes } = (await shop.entry(groupDn("staff"), ["member", "uniqueMember", "memberUid"]))!;
+    expect(attributes).toEqual({ member: salesmen, uniqueMember: salesmen, memberUid: ["hugo", "ida", "jack"] });
+    const admin = await Conversation.as("manager", server);
+    expect(await admin.modify(groupDn("design"), ["add", "member", userDn("ida")])).toMatchObject({ code: 0 });
+    expect(await shop.values(userDn("ida"), "memberOf")).toEqual([groupDn("staff")]);
+    expect(await admin.modify(groupDn("design"), ["delete", "member", userDn("ida")])).toMatchObject({ code: 0 });
+  });
+
+  test.each([
+    "(uid=ann)",
+    "(!(uid=hugo))",
+    "(departmentNumber=engineering)",
+    "(&(objectClass=person)(!(departmentNumber=sales)))",
+    "(cn:caseExactMatch:=Ann Archer)",
+    "(uid:dn:=ann)",
+    "(:caseIgnoreMatch:=ann archer)",
+    `(entryDN=${hidden})`,
+    `(distinguishedName=${hidden})`,
+    `(member=${hidden})`,
+    `(uniqueMember=${hidden})`,
+    "(memberUid=ann)",
+    `(member:distinguishedNameMatch:=${hidden})`,
+    `(memberOf=${groupDn("engineering")})`,
+    `(memberOf:distinguishedNameMatch:=${groupDn("engineering")})`,
+    "(cn=engineering)",
+    "(numSubordinates=12)",
+    "(hasSubordinates=TRUE)",
+  ])("matches no filter: %s", async (filter) => {
+    shop = await Conversation.as("shop", server);
+    const visible = (await shop.search()).dns;
+    const { dns } = await shop.search({ filter });
+    expect(dns).not.toContain(hidden);
+    expect(dns).not.toContain(groupDn("engineering"));
+    for (const dn of dns) expect(visible).toContain(dn);
+    const admin = await Conversation.as("manager", server);
+    // What the filter says of the hidden must not be told by the visible either.
+    if (filter.includes("ember")) expect(dns).toEqual([]);
+    expect((await admin.search({ filter })).code).toBe(0);
+  });
+
+  test("is not counted", async () => {
+    shop = await Conversation.as("shop", server);
+    const { attributes } = (await shop.entry(`ou=people,${suffix}`, ["+"]))!;
+    expect(attributes).not.toHaveProperty("numSubordinates");
+    expect(attributes).not.toHaveProperty("hasSubordinates");
+    expect((await shop.search({ filter: "(!(numSubordinates=12))", base: `ou=people,${suffix}` })).dns).toContain(
+      `ou=people,${suffix}`,
+    );
+  });
+
+  test("cannot be written, renamed, deleted, moved to or added below", async () => {
+    shop = await Conversation.as("shop", server);
+    expect(await shop.modify(hidden, ["replace", "title", "x"])).toMatchObject({ code: 32 });
+    expect(await shop.modify(hidden, ["replace", "userPassword", "x"])).toMatchObject({ code: 32 });
+    expect(await shop.rename(hidden, "uid=x")).toMatchObject({ code: 32 });
+    expect(await shop.remove(hidden)).toMatchObject({ code: 32 });
+    expect(await shop.remove(groupDn("engineering"))).toMatchObject({ code: 32 });
+    expect(await shop.rename(userDn("hugo"), "uid=hugo", { newSuperior: hidden })).toMatchObject({ code: 32 });
+    const person = { objectClass: "inetOrgPerson", cn: "x", sn: "x", departmentNumber: "sales" };
+    expect(await shop.add(`cn=x,${hidden}`, person)).toMatchObject({ code: 32 });
+  });
+
+  test("stays a member when the visible ones are replaced, and is told from none by no answer", async () => {
+    shop = await Conversation.as("shop", server);
+    const admin = await Conversation.as("manager", server);
+    const group = groupDn("shop-team");
+    const values = { objectClass: "groupOfNames", cn: "shop-team", member: [hidden, userDn("hugo")] };
+    expect(await admin.add(group, values)).toMatchObject({ code: 0 });
+    expect(await shop.modify(group, ["replace", "member", userDn("ida")])).toMatchObject({ code: 0 });
+    expect(await admin.values(group, "member")).toEqual([hidden, userDn("ida")]);
+    expect(await shop.modify(group, ["delete", "member", hidden])).toMatchObject({ code: 16 });
+    expect(await shop.modify(group, ["delete", "memberUid", "ann"])).toMatchObject({ code: 16 });
+    expect(await shop.modify(group, ["delete", "member", userDn("no-such")])).toMatchObject({ code: 16 });
+    expect(await shop.modify(group, ["add", "member", hidden])).toMatchObject({ code: 0 });
+    expect(await shop.modify(group, ["add", "member", userDn("no-such")])).toMatchObject({ code: 0 });
+    expect(await shop.modify(group, ["add", "member", userDn("no-such")])).toMatchObject({ code: 0 });
+    expect(await shop.values(group, "member")).toEqual([userDn("ida")]);
+    expect(await shop.modify(group, ["delete", "member"])).toMatchObject({ code: 0 });
+    expect(await shop.modify(group, ["delete", "member"])).toMatchObject({ code: 16 });
+    expect(await shop.compare(group, "member", hidden)).toMatchObject({ code: 16 });
+    expect((await shop.search({ filter: "(member=*)" })).dns).toEqual([groupDn("staff")]);
+    expect(await admin.values(group, "member")).toEqual([hidden, userDn("no-such")].sort());
+    expect(await admin.remove(group)).toMatchObject({ code: 0 });
+  });
+
+  test("is not made by who could not see it", async () => {
+    shop = await Conversation.as("shop", server);
+    const person = { objectClass: "inetOrgPerson", cn: "x", sn: "x" };
+    const outside = { code: 50, message: expect.stringContaining("outside") };
+    expect(await shop.add(userDn("new"), { ...person, departmentNumber: "design" })).toMatchObject(outside);
+    expect(await shop.add(userDn("new"), person)).toMatchObject(outside);
+    expect(await shop.add(userDn("new"), { ...person, departmentNumber: "sales" })).toMatchObject({ code: 0 });
+    expect(await shop.modify(userDn("new"), ["replace", "departmentNumber", "design"])).toMatchObject(outside);
+    expect(await shop.values(userDn("new"), "departmentNumber")).toEqual(["sales"]);
+    expect(await shop.remove(userDn("new"))).toMatchObject({ code: 0 });
+    expect(await shop.add(groupDn("other"), { objectClass: "groupOfNames" })).toMatchObject(outside);
+    expect(await shop.rename(groupDn("staff"), "cn=crew")).toMatchObject(outside);
+    expect(await shop.entry(groupDn("staff"))).toBeDefined();
+  });
+});
+
+describe("a view by membership", () => {
+  test("holds the members, as they come and go", async () => {
+    const client = await Conversation.as("members", server);
+    const admin = await Conversation.as("manager", server);
+    const uids = async () =>
+      (await client.search({ filter: "(uid=*)", attributes: ["uid"] })).entries.map(
+        ({ attributes }) => attributes.uid![0],
+      );
+    expect(await uids()).toEqual(["ann", "ben", "cora", "dan"]);
+    expect(await client.values(groupDn("staff"), "memberUid")).toEqual(["ann", "ben", "cora", "dan"]);
+    await admin.modify(groupDn("engineering"), ["add", "member", userDn("leo")], ["delete", "member", userDn("ann")]);
+    expect(await uids()).toEqual(["ben", "cora", "dan", "leo"]);
+    expect((await client.page({ filter: "(uid=*)" }, 3)).dns).toHaveLength(3);
+    await admin.modify(groupDn("engineering"), ["delete", "member", userDn("leo")], ["add", "member", userDn("ann")]);
+  });
+});
+
+describe("a hidden attribute", () => {
+  test("is not sent, whichever way it is asked for", async () => {
+    shop = await Conversation.as("shop", server);
+    for (const attributes of [[], ["*"], ["telephoneNumber"], ["2.5.4.20"], ["@person"], ["*", "+"]]) {
+      const found = (await shop.entry(userDn("ida"), attributes))!.attributes;
+      expect(Object.keys(found).map((name) => name.toLowerCase())).not.toContain("telephonenumber");
+    }
+    expect((await shop.entry(userDn("ida"), ["*"]))!.attributes).toHaveProperty("mail");
+  });
+
+  test("is undefined in filters and noSuchAttribute in compare", async () => {
+    shop = await Conversation.as("shop", server);
+    const base = `ou=people,${suffix}`;
+    for (const filter of [
+      "(telephoneNumber=*)",
+      "(!(telephoneNumber=*))",
+      "(telephoneNumber=+1 555 0109)",
+      "(!(telephoneNumber=+1 555 0109))",
+      "(telephoneNumber=*0109)",
+      "(telephoneNumber:telephoneNumberMatch:=+1 555 0109)",
+      "(:telephoneNumberMatch:=+1 555 0109)",
+    ]) {
+      expect((await shop.search({ base, filter })).dns).toEqual([]);
+    }
+    expect(await shop.compare(userDn("ida"), "telephoneNumber", "+1 555 0109")).toMatchObject({ code: 16 });
+    expect(await shop.compare(userDn("ida"), "telephoneNumber", "+1")).toMatchObject({ code: 16 });
+  });
+
+  test("cannot be written: the answer would tell its values", async () => {
+    shop = await Conversation.as("shop", server);
+    for (const kind of ["add", "delete", "replace"] as const) {
+      expect(await shop.modify(userDn("ida"), [kind, "telephoneNumber", "+1 555 0109"])).toMatchObject({
+        code: 50,
+        message: "application shop cannot write telephoneNumber, which its view hides",
+      });
+    }
+    const person = { objectClass: "inetOrgPerson", cn: "x", sn: "x", departmentNumber: "sales" };
+    expect(await shop.add(userDn("new"), { ...person, telephoneNumber: "1" })).toMatchObject({ code: 50 });
+    expect(await shop.modify(userDn("ida"), ["replace", "title", "x"])).toMatchObject({ code: 0 });
+    const admin = await Conversation.as("manager", server);
+    expect(await admin.values(userDn("ida"), "telephoneNumber")).toEqual(["+1 555 0109"]);
+  });
+
+  test("may be a membership", async () => {
+    const client = await Conversation.as("bare", server);
+    const { attributes } = (await client.entry(groupDn("staff"), ["*", "member", "memberUid"]))!;
+    expect(Object.keys(attributes)).toEqual(["objectClass", "cn", "description"]);
+    expect((await client.search({ filter: `(member=${userDn("ann")})` })).dns).toEqual([]);
+    expect((await client.entry(userDn("ann")))!.attributes).not.toHaveProperty("memberOf");
+    expect(await client.compare(groupDn("staff"), "member", userDn("ann"))).toMatchObject({ code: 16 });
+    expect(await client.modify(groupDn("staff"), ["add", "member", userDn("ann")])).toMatchObject({ code: 50 });
+  });
+
+  test("is hidden from the users of the application too", async () => {
+    const client = await Conversation.as("shop", server);
+    expect((await client.bindUser("ida")).code).toBe(0);
+    expect((await client.entry(userDn("ida")))!.attributes).not.toHaveProperty("telephoneNumber");
+    expect((await client.entry(userDn("ida")))!.attributes.memberOf).toEqual([groupDn("staff")]);
+    expect(await client.search({ base: groupDn("tracker-users") })).toMatchObject({ code: 32 });
+  });
+});
+
+describe("userPassword", () => {
+  const hash = saltedSha("ann-secret");
+
+  test.each([
+    "(userPassword=*)",
+    "(!(userPassword=*))",
+    "(userPassword=ann-secret)",
+    `(userPassword=${hash})`,
+    `(!(userPassword=${hash}))`,
+    "(userPassword=*a*)",
+    "(userPassword=\\7bSSHA*)",
+    "(userPassword>=a)",
+    "(userPassword<=z)",
+    "(userPassword~=ann-secret)",
+    "(2.5.4.35=*)",
+    "(userPassword;x-a=*)",
+    `(userPassword:octetStringMatch:=${hash})`,
+    `(:octetStringMatch:=${hash})`,
+    `(:dn:octetStringMatch:=${hash})`,
+    "(userPassword:dn:=ann-secret)",
+    "(|(userPassword=ann-secret)(userPassword=*))",
+    "(&(uid=ann)(userPassword=*))",
+    "(&(uid=ann)(!(userPassword=zzz)))",
+  ])("is matched by nobody: %s", async (filter) => {
+    const admin = await Conversation.as("manager", server);
+    expect(await admin.search({ filter })).toMatchObject({ code: 0, dns: [] });
+    const client = await Conversation.with(server);
+    await client.bindUser("ann");
+    expect(await client.search({ filter })).toMatchObject({ code: 0, dns: [] });
+  });
+
+  test("is sent to nobody", async () => {
+    const user = await Conversation.with(server);
+    await user.bindUser("ann");
+    for (const client of [await Conversation.as("manager", server), user]) {
+      for (const attributes of [
+        [],
+        ["*", "+"],
+        ["userPassword"],
+        ["2.5.4.35"],
+        ["@person", "@posixAccount"],
+        ["userPassword;x-a"],
+      ]) {
+        for (const typesOnly of [true, false]) {
+          const { entries } = await client.search({ base: hidden, scope: "base", attributes, typesOnly });
+          expect(Object.keys(entries[0]!.attributes).join().toLowerCase()).not.toMatch(/password|2\.5\.4\.35/);
+          expect(JSON.stringify(entries)).not.toContain("SSHA");
+        }
+      }
+    }
+  });
+});
