@@ -75,6 +75,10 @@ export class View {
   }
 }
 
+/** How long entries are matched before others get their turn, in milliseconds; looked at every so many entries. */
+const turnTime = 10;
+const entriesPerLook = 8;
+
 export class ViewReading {
   readonly permissions: Permissions;
   readonly #directory: Directory;
@@ -188,7 +192,19 @@ export class ViewReading {
     mirrored: readonly VisibleEntry[],
   ): AsyncGenerator<readonly VisibleEntry[], void, void> {
     for await (const batch of batches) {
-      yield needsLists ? await this.#matchingListed(batch, filter) : this.#matching(batch, filter);
+      for (let at = 0; at < batch.length; ) {
+        const matching: VisibleEntry[] = [];
+        const turnEnd = performance.now() + turnTime;
+        do {
+          const entry = this.#visible(batch[at]!);
+          if (entry && needsLists) await entry.loadMemberships();
+          if (entry && matchFilter(filter, entry, this.schema) === true) matching.push(entry);
+          at++;
+        } while (at < batch.length && (at % entriesPerLook !== 0 || performance.now() < turnEnd));
+        yield matching;
+        // A filter may be long: others get their turn before the batch is through.
+        if (at < batch.length) await new Promise(setImmediate);
+      }
     }
     if (mirrored.length > 0) yield mirrored;
   }
@@ -196,23 +212,14 @@ export class ViewReading {
   #matching(entries: readonly StoredEntry[], filter: CompiledFilter): VisibleEntry[] {
     const matching: VisibleEntry[] = [];
     for (const stored of entries) {
-      if (!this.#sight.sees(stored)) continue;
-      const entry = new VisibleEntry(stored, this.#sight);
-      if (matchFilter(filter, entry, this.schema) === true) matching.push(entry);
+      const entry = this.#visible(stored);
+      if (entry && matchFilter(filter, entry, this.schema) === true) matching.push(entry);
     }
     return matching;
   }
 
-  async #matchingListed(entries: readonly StoredEntry[], filter: CompiledFilter): Promise<VisibleEntry[]> {
-    const matching: VisibleEntry[] = [];
-    for (const stored of entries) {
-      if (!this.#sight.sees(stored)) continue;
-      const entry = new VisibleEntry(stored, this.#sight);
-      const loading = entry.loadMemberships();
-      if (loading) await loading;
-      if (matchFilter(filter, entry, this.schema) === true) matching.push(entry);
-    }
-    return matching;
+  #visible(stored: StoredEntry): VisibleEntry | undefined {
+    return this.#sight.sees(stored) ? new VisibleEntry(stored, this.#sight) : undefined;
   }
 
   #mirrored(stored: StoredEntry, dn: Dn): VisibleEntry {
