@@ -49,6 +49,12 @@ export const limitTable = {
     least: 1,
     means: "Attributes named by one search, add or modify.",
   },
+  requestValues: {
+    unit: "count",
+    default: 131_072,
+    least: 1,
+    means: "Values sent with one add or modify, in all its attributes.",
+  },
   dnBytes: { unit: "bytes", default: 8 * KiB, least: 256, means: "The longest distinguished name taken." },
   operationsPerConnection: {
     unit: "count",

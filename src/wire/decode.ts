@@ -312,18 +312,16 @@ function decodeAdd(reader: BerReader, limits: Limits): Body {
   return { operation: "add", dn, attributes };
 }
 
-/** So many bytes of the largest message have to stand behind each value: an empty one costs far more than it takes. */
-const bytesPerValue = 32;
-
 /** `before`: the values of the request so far. */
 function decodeAttribute(reader: BerReader, limits: Limits, before: number): RequestedAttribute {
   const outer = reader.open(0x30);
   const type = reader.text();
   const values: Buffer[] = [];
-  const most = limits.messageBytes / bytesPerValue - before;
   const set = reader.open(0x31);
   while (!reader.done) {
-    if (values.length >= most) throw new LdapError("protocolError", "too many values in one request");
+    if (before + values.length >= limits.requestValues) {
+      throw new LdapError("protocolError", `more than ${limits.requestValues} values`);
+    }
     values.push(reader.octets());
   }
   reader.close(set);

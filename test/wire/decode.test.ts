@@ -294,7 +294,7 @@ describe("counts have bounds", () => {
 
   test("values of one request, however small they are", () => {
     const values = Array.from({ length: 200 }, () => "");
-    const limits = { messageBytes: 100 * 32 };
+    const limits = { requestValues: 100 };
     expect(rejected(send.add(1, "cn=a", [{ type: "cn", values }]), limits).code).toBe("protocolError");
     const spread = many(4).map((type) => ({ type, values: values.slice(0, 50), modification: 0 }));
     expect(rejected(send.modify(1, "cn=a", spread), limits).code).toBe("protocolError");
