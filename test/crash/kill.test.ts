@@ -7,7 +7,7 @@ import { applicationDn, groupDn, suffix, userDn } from "../support/conversation.
 import * as raw from "../support/raw-client.js";
 import { RawClient, responseTags } from "../support/raw-client.js";
 
-const rounds = Number(process.env.CRASH_ROUNDS ?? 4);
+const rounds = Number(process.env.CRASH_ROUNDS ?? 3);
 const seed = Number(process.env.CRASH_SEED ?? Date.now() % 1_000_000);
 const connections = 8;
 /** A round is ended after at most so many acknowledged writes. */
