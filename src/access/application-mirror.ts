@@ -120,7 +120,7 @@ export class ApplicationMirror {
       creator: "",
       modifier: "",
       rdn: dn.rdn!.toString(),
-      structural: attributes["objectClass"]!.at(-1)!,
+      structural: attributes.objectClass!.at(-1)!,
       kind: "other",
     } as const;
     return {
