@@ -70,6 +70,8 @@ export const computedOperational = [
   "distinguishedName",
 ] as const;
 
+const noValues: readonly string[] = [];
+
 /** The attribute types that are computed, under one schema. */
 export class ComputedAttributes {
   readonly #table = new Map<AttributeType, Compute>();
@@ -85,9 +87,8 @@ export class ComputedAttributes {
     return this.#table.has(type);
   }
 
-  /** The values; none for a type that is not computed. */
-  values(type: AttributeType, entry: ComputedSource): readonly Buffer[] {
-    const values = this.#table.get(type)?.(entry) ?? [];
-    return values.map((value) => (typeof value === "string" ? Buffer.from(value) : value));
+  /** The values, those that are text as text; none for a type that is not computed. */
+  values(type: AttributeType, entry: ComputedSource): readonly (string | Buffer)[] {
+    return this.#table.get(type)?.(entry) ?? noValues;
   }
 }

@@ -79,6 +79,11 @@ export class VisibleEntry implements FilterSubject, ComputedSource {
   }
 
   computed(type: AttributeType): readonly Buffer[] {
+    return this.computedValues(type).map((value) => (typeof value === "string" ? Buffer.from(value) : value));
+  }
+
+  /** The same as they are made, to be written and not compared. */
+  computedValues(type: AttributeType): readonly (string | Buffer)[] {
     return this.#sight.computed.values(type, this);
   }
 

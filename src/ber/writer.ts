@@ -11,6 +11,8 @@ export function elementSize(contentLength: number): number {
   return 1 + lengthOctets(contentLength) + contentLength;
 }
 
+const longestHeader = 6;
+
 export class BerWriter {
   #bytes: Buffer;
   #at = 0;
@@ -74,11 +76,15 @@ export class BerWriter {
       this.header(tag, 0);
       return;
     }
-    const length = Buffer.byteLength(value);
-    this.header(tag, length);
-    const bytes = this.reserve(length);
-    bytes.write(value, this.#at, length, "utf8");
-    this.#at += length;
+    // Written behind the header that ASCII would have, which most text is; other text is moved where it needs more room.
+    const bytes = this.reserve(value.length * 3 + longestHeader);
+    const guessed = this.#at + 1 + lengthOctets(value.length);
+    const length = bytes.write(value, guessed, "utf8");
+    const content = this.#at + 1 + lengthOctets(length);
+    if (content !== guessed) bytes.copyWithin(content, guessed, guessed + length);
+    bytes[this.#at] = tag;
+    writeLength(bytes, this.#at + 1, length);
+    this.#at = content + length;
   }
 
   /** An INTEGER of up to 6 octets. */

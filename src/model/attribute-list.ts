@@ -67,6 +67,11 @@ export class AttributeCursor {
     return this.#bytes.subarray(this.valueStart, this.valueEnd);
   }
 
+  /** The present value, every byte as one character. */
+  get valueText(): string {
+    return this.#bytes.toString("latin1", this.valueStart, this.valueEnd);
+  }
+
   /** Every value of the present attribute, as views. */
   values(): Buffer[] {
     const found: Buffer[] = [];
@@ -115,12 +120,15 @@ export function encodeAttributeList(attributes: readonly Attribute[]): Buffer {
 }
 
 /** Writes one PartialAttribute (RFC 4511 4.1.7). */
-export function writePartialAttribute(writer: BerWriter, type: string, values: readonly Uint8Array[]): void {
+export function writePartialAttribute(writer: BerWriter, type: string, values: readonly (Uint8Array | string)[]): void {
   if (type.length > longestDescription) throw new Error(`an attribute description of ${type.length} octets`);
   writer.open(0x30);
   writer.text(type);
   writer.open(0x31);
-  for (const value of values) writer.octets(value);
+  for (const value of values) {
+    if (typeof value === "string") writer.text(value);
+    else writer.octets(value);
+  }
   writer.close();
   writer.close();
 }

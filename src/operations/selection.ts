@@ -9,6 +9,8 @@ import type { AttributeType, Schema } from "../model/schema.js";
 /** What a selection is applied to. */
 export interface Selectable extends FilterSubject {
   readonly dnText: string;
+  /** The values of a computed attribute, those that are text as text. */
+  computedValues(type: AttributeType): readonly (string | Buffer)[];
   /** Whether a spelling of a membership belongs to all user attributes of this entry. */
   spells(type: AttributeType): boolean;
 }
@@ -151,7 +153,7 @@ export class Selection {
   }
 
   #writeComputed(entry: Selectable, { type, spelling }: Wanted, writer: BerWriter): void {
-    const values = entry.computed(type);
+    const values = entry.computedValues(type);
     if (values.length > 0) writePartialAttribute(writer, spelling, this.#typesOnly ? [] : values);
   }
 }

@@ -32,6 +32,10 @@ export class StaticEntry implements Selectable {
     return this.bytes.length;
   }
 
+  computedValues(): readonly Buffer[] {
+    return [];
+  }
+
   computed(): readonly Buffer[] {
     return [];
   }

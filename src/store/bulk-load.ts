@@ -43,6 +43,9 @@ export class BulkLoad {
   /** By attribute, then by value or gram: keys are made when the lists are complete. */
   #values = new Map<number, TermLists<NormalForm>>();
   #grams = new Map<number, TermLists<Gram>>();
+  /** By attribute: the values that come again and again, and the lists that an entry with one belongs to. */
+  #repeated = new Map<number, RepeatedValues>();
+  #recording: { readonly attribute: number; readonly lists: number[][] } | undefined;
   #gathered = 0;
   #flushed = false;
   #lastId: number;
@@ -98,18 +101,52 @@ export class BulkLoad {
     if (!isSuffix) this.#childCounts.set(parent, (this.#childCounts.get(parent) ?? 0) + 1);
     if (entry.members.length > 0) this.#members.push({ group: id, names: entry.members });
     this.#store.frame.indexes.terms(stored, this.#sinkFor(id));
+    this.#recording = undefined;
     if (this.#isFull) await this.#writeRows();
     if (this.#gathered >= gatheredTerms) await this.#flushTerms();
   }
 
   #sinkFor(id: number): TermSink {
     return {
-      value: (attribute, normal) => this.#gather(listsOf(this.#values, attribute), normal, id),
+      knows: (attribute, value) => this.#repeats(attribute, value, id),
+      value: (attribute, normal) => this.#gatherOf(attribute, listsOf(this.#values, attribute), normal, id),
       presence: (attribute) => this.#gather(this.#postings, keys.presence(attribute), id),
-      gram: (attribute, gram) => this.#gather(listsOf(this.#grams, attribute), gram, id),
+      gram: (attribute, gram) => this.#gatherOf(attribute, listsOf(this.#grams, attribute), gram, id),
       run: (prefix) => this.#gather(this.#runs, prefix, id),
       instant: (prefix) => this.#put(prefix + idBytes(id), noBytes),
     };
+  }
+
+  /** Adds the entry wherever an earlier one with the same value was added. False: this value is new, or rarely repeated. */
+  #repeats(attribute: number, value: string, id: number): boolean {
+    this.#recording = undefined;
+    const known = this.#repeated.get(attribute) ?? new RepeatedValues();
+    this.#repeated.set(attribute, known);
+    const lists = known.find(value);
+    if (lists) {
+      for (const ids of lists) this.#append(ids, id);
+      return true;
+    }
+    const noted = known.record(value);
+    if (noted) this.#recording = { attribute, lists: noted };
+    return false;
+  }
+
+  #append(ids: number[], id: number): void {
+    if (ids[ids.length - 1] === id) return;
+    ids.push(id);
+    this.#gathered++;
+  }
+
+  /** What a value brings is noted beside, where the value may come again. */
+  #gatherOf<K>(attribute: number, lists: TermLists<K>, key: K, id: number): void {
+    if (this.#recording?.attribute !== attribute) {
+      this.#gather(lists, key, id);
+      return;
+    }
+    const list = arrayOf(lists, key);
+    this.#recording.lists.push(list);
+    this.#append(list, id);
   }
 
   #gather<K>(lists: TermLists<K>, key: K, id: number): void {
@@ -189,6 +226,7 @@ export class BulkLoad {
     this.#runs = new Map();
     this.#values = new Map();
     this.#grams = new Map();
+    this.#repeated = new Map();
     this.#gathered = 0;
     for (const key of [...postings.keys()].sort()) await this.#putPostings(key, listOf(postings.get(key)!));
     for (const key of [...runs.keys()].sort()) {
@@ -283,4 +321,37 @@ function listsOf<K>(lists: Map<number, TermLists<K>>, attribute: number): TermLi
 function join(lists: TermLists<Key>, key: Key, ids: number | number[]): void {
   const others = lists.get(key);
   lists.set(key, others === undefined ? ids : sortedUnique([...listOf(others), ...listOf(ids)]));
+}
+
+function arrayOf<K>(lists: TermLists<K>, key: K): number[] {
+  const ids = lists.get(key);
+  if (typeof ids === "object") return ids;
+  const list = ids === undefined ? [] : [ids];
+  lists.set(key, list);
+  return list;
+}
+
+/** What one attribute's repeated values are known to bring. An attribute whose values are its own gives up early. */
+class RepeatedValues {
+  static readonly #triedOn = 2000;
+  #lists: Map<string, number[][]> | undefined = new Map();
+  #asked = 0;
+  #found = 0;
+
+  find(value: string): readonly number[][] | undefined {
+    if (!this.#lists) return undefined;
+    this.#asked++;
+    const lists = this.#lists.get(value);
+    if (lists) this.#found++;
+    else if (this.#asked > RepeatedValues.#triedOn && this.#found * 2 < this.#asked) this.#lists = undefined;
+    return lists;
+  }
+
+  /** Where to note the lists that the value belongs to; undefined where that is not worth it. */
+  record(value: string): number[][] | undefined {
+    if (!this.#lists) return undefined;
+    const lists: number[][] = [];
+    this.#lists.set(value, lists);
+    return lists;
+  }
 }

@@ -56,6 +56,8 @@ interface IndexedType {
 
 /** Receives the terms of an entry. A term may come more than once. */
 export interface TermSink {
+  /** Whether the terms of this value are known already, so that they need not be worked out; default: never. */
+  knows?(attribute: number, value: string): boolean;
   /** A value by which an attribute is looked up, in normal form; empty where it has none. */
   value(attribute: number, normal: NormalForm): void;
   /** An attribute that is there, where its values cannot be looked up. */
@@ -105,7 +107,10 @@ export class Indexes {
       const indexed = this.#indexed(cursor.type);
       if (!indexed || (only && !only.has(indexed.type.name))) continue;
       if (!indexed.type.equality) sink.presence(indexed.number);
-      while (cursor.nextValue()) this.#valueTerms(indexed, cursor.value, sink);
+      while (cursor.nextValue()) {
+        const isKnown = sink.knows?.(indexed.number, cursor.valueText);
+        if (!isKnown) this.#valueTerms(indexed, cursor.value, sink);
+      }
     }
     const uuid = this.#byName.get("entryUUID");
     if (uuid && !only) this.#valueTerms(uuid, Buffer.from(uuidText(entry.uuid)), sink);
