@@ -41,8 +41,9 @@ async function compareValue(request: CompareRequest, entry: VisibleEntry, readin
 }
 
 async function comparePassword(request: CompareRequest, entry: VisibleEntry, context: Context): Promise<Result> {
-  const { services, caller, trail } = context;
-  const { subject } = caller;
+  const { services, view, trail } = context;
+  // The view's subject, not the session's: a bind that came meanwhile has changed that one.
+  const { subject } = view.permissions;
   const applications =
     subject.kind === "application"
       ? [subject.application]

@@ -1,5 +1,4 @@
 // Extended operations (RFC 4511 4.12), one row each.
-import { subjectDn } from "../access/permissions.js";
 import { fail } from "../model/failure.js";
 import type { ExtendedRequest, Result } from "../model/message.js";
 import type { Context } from "./context.js";
@@ -12,9 +11,9 @@ export const extendedOperations: ReadonlyMap<string, ExtendedOperation> = new Ma
 ]);
 
 /** RFC 4532: the authorization identity, empty for anonymous. The response has no name. */
-function whoAmI(request: ExtendedRequest, { caller }: Context): Result {
+function whoAmI(request: ExtendedRequest, { view }: Context): Result {
   if (request.value !== undefined) fail("protocolError", "Who am I? takes no value");
-  const dn = subjectDn(caller.subject);
+  const { dn } = view.permissions;
   return { code: "success", responseValue: Buffer.from(dn === "" ? "" : `dn:${dn}`) };
 }
 

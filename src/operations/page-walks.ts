@@ -6,6 +6,7 @@ import type { ViewReading } from "../access/view.js";
 import { BerError, BerReader } from "../ber/reader.js";
 import { BerWriter } from "../ber/writer.js";
 import { fail } from "../model/failure.js";
+import { filterToString } from "../model/filter-text.js";
 import type { Limits } from "../model/limits.js";
 import type { Control, SearchRequest } from "../model/message.js";
 import { pagedResultsOid } from "./controls.js";
@@ -65,18 +66,12 @@ export function pageResponse(cookie: Buffer): Control {
 
 /** What makes two searches the same walk: the same question by the same one. */
 function fingerprint(request: SearchRequest, subject: string): Buffer {
-  const question = [
-    subject,
-    request.base.toString(),
-    request.scope,
-    request.filter,
-    request.attributes,
-    request.typesOnly,
-  ];
-  const text = JSON.stringify(question, (_, value) =>
-    value?.type === "Buffer" ? Buffer.from(value.data).toString("base64") : value,
-  );
-  return createHash("sha256").update(text).digest().subarray(0, fingerprintLength);
+  const { base, scope, filter, attributes, typesOnly } = request;
+  const hash = createHash("sha256");
+  for (const part of [subject, base.toString(), scope, filterToString(filter), String(typesOnly), ...attributes]) {
+    hash.update(`${part.length}:`).update(part);
+  }
+  return hash.digest().subarray(0, fingerprintLength);
 }
 
 function sign(bytes: Buffer): Buffer {
@@ -120,6 +115,8 @@ export class PageWalks {
   readonly #limits: Limits;
   readonly #walks = new Map<number, TimedWalk>();
   #last = 0;
+  /** Walks up to this number belong to who the client was before. */
+  #over = 0;
 
   constructor(limits: Limits) {
     this.#limits = limits;
@@ -127,8 +124,8 @@ export class PageWalks {
 
   /** A number for a new walk. */
   begin(): number {
-    this.#last = (this.#last + 1) >>> 0;
-    return this.#last;
+    if (this.#last === 0xffff_ffff) this.#last = this.#over = 0;
+    return ++this.#last;
   }
 
   /** Takes what a walk has kept for this cookie, if it is still there: the taker ends it or keeps it again. */
@@ -140,14 +137,16 @@ export class PageWalks {
     return kept;
   }
 
-  /** Keeps what the next page of a walk goes on with. */
-  keep(walk: number, kept: KeptWalk): void {
+  /** Keeps what the next page of a walk goes on with; false, and nothing is kept, where the walk is over already. */
+  keep(walk: number, kept: KeptWalk): boolean {
+    if (walk <= this.#over) return false;
     this.end(walk);
     const timer = setTimeout(() => this.end(walk), this.#limits.pagedSearchTime);
     timer.unref();
     this.#walks.set(walk, { ...kept, timer });
     const [oldest] = this.#walks.keys();
     if (this.#walks.size > this.#limits.pagedSearches && oldest !== undefined) this.end(oldest);
+    return true;
   }
 
   end(walk: number): void {
@@ -162,5 +161,6 @@ export class PageWalks {
   /** Forgets every walk: when the identity changes or the connection ends. */
   endAll(): void {
     for (const walk of [...this.#walks.keys()]) this.end(walk);
+    this.#over = this.#last;
   }
 }

@@ -1,6 +1,6 @@
 // Search (RFC 4511 4.5), in pages where asked for (RFC 2696).
 import { subschemaDn } from "../access/computed-attributes.js";
-import { type Permissions, subjectDn } from "../access/permissions.js";
+import type { Permissions } from "../access/permissions.js";
 import type { Found, ViewReading } from "../access/view.js";
 import type { VisibleEntry } from "../access/visible-entry.js";
 import { BerWriter } from "../ber/writer.js";
@@ -75,11 +75,12 @@ interface Walk {
   readonly kept: KeptWalk | undefined;
 }
 
-function continueWalk({ cookie }: PageRequest, request: SearchRequest, { caller }: Context): Walk {
+function continueWalk({ cookie }: PageRequest, request: SearchRequest, { caller, view }: Context): Walk {
   const { walks } = caller;
   if (cookie.length === 0) return { position: { after: 0, sent: 0, walk: walks.begin() }, kept: undefined };
-  const position = decodeCookie(cookie, request, subjectDn(caller.subject));
-  return { position, kept: walks.take(position.walk, cookie) };
+  const position = decodeCookie(cookie, request, view.permissions.dn);
+  const kept = walks.take(position.walk, cookie);
+  return { position: kept ? position : { ...position, walk: walks.begin() }, kept };
 }
 
 /** Answers from one moment, and sees to it that the moment is given back. */
@@ -184,11 +185,10 @@ class Run {
     const { canceled } = this.#context.cancellation;
     if (this.#hasMore && this.#outcome.code === "success" && !canceled) {
       const { walk } = this.#position;
-      const { caller } = this.#context;
+      const { caller, view } = this.#context;
       const next = { after: this.#last, sent: this.#sent, walk };
-      cookie = encodeCookie(next, this.#request, subjectDn(caller.subject));
-      caller.walks.keep(walk, { cookie, reading: this.#reading, rest: this.#rest });
-      this.keepsReading = true;
+      cookie = encodeCookie(next, this.#request, view.permissions.dn);
+      this.keepsReading = caller.walks.keep(walk, { cookie, reading: this.#reading, rest: this.#rest });
     }
     return { ...this.#outcome, controls: [pageResponse(cookie)] };
   }
@@ -289,11 +289,12 @@ function least(asked: number, allowed: number): number {
 /** Applications ask for the same few lists of attributes again and again. */
 const selections = new WeakMap<Permissions, Map<string, Selection>>();
 const selectionsKept = 32;
-const longestKeptList = 64;
+/** Characters of such a list: names may be as long as a message. */
+const longestKeptList = 1024;
 
 function selectionFor({ attributes, typesOnly }: SearchRequest, permissions: Permissions): Selection {
   const make = () => new Selection(attributes, typesOnly, permissions.scope, { hidesStored: permissions.hidesStored });
-  if (attributes.length > longestKeptList) return make();
+  if (attributes.reduce((sum, name) => sum + name.length + 1, 0) > longestKeptList) return make();
   const kept = selections.get(permissions) ?? new Map<string, Selection>();
   selections.set(permissions, kept);
   const key = (typesOnly ? "types\0" : "\0") + attributes.join("\0");

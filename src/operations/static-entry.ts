@@ -4,6 +4,8 @@
 import { BerWriter } from "../ber/writer.js";
 import { encodeAttributeList } from "../model/attribute-list.js";
 import { Dn } from "../model/dn.js";
+import { fail } from "../model/failure.js";
+import type { Filter } from "../model/filter.js";
 import { compileFilter, matchFilter } from "../model/filter-match.js";
 import type { EntryBatch, SearchRequest } from "../model/message.js";
 import type { Schema } from "../model/schema.js";
@@ -53,8 +55,23 @@ export class StaticEntry implements Selectable {
   }
 }
 
+/** Parts of a filter that may be asked of such an entry: anybody may ask, and some of its values are long to compare. */
+const mostParts = 64;
+
+function partsOf(filter: Filter): number {
+  if (filter.kind === "not") return 1 + partsOf(filter.filter);
+  if (filter.kind !== "and" && filter.kind !== "or") return 1;
+  return filter.filters.reduce((sum, part) => sum + partsOf(part), 1);
+}
+
 /** The batch that answers a base search of this entry: one entry or none. */
 export function staticAnswer(entry: StaticEntry, request: SearchRequest, schema: Schema): EntryBatch {
+  if (partsOf(request.filter) > mostParts) {
+    fail(
+      "adminLimitExceeded",
+      `a filter of more than ${mostParts} parts; the root DSE and the subschema are asked with less`,
+    );
+  }
   const scope: SelectionScope = { schema, isComputed: () => false, isReadable: () => true };
   if (matchFilter(compileFilter(request.filter, scope), entry, schema) !== true)
     return { bytes: Buffer.alloc(0), ends: [] };

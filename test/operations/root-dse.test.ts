@@ -64,6 +64,13 @@ describe("the subschema", () => {
   });
 });
 
+test("a filter of many parts is refused there, where anybody may ask and each part looks at long values", async () => {
+  const client = await Conversation.with(server);
+  const parts = (count: number) => `(|${"(:2.5.13.30:=x)".repeat(count)})`;
+  expect((await client.search({ ...schema, filter: parts(63) })).code).toBe(0);
+  expect((await client.search({ ...schema, filter: parts(64) })).code).toBe(11);
+});
+
 describe("anonymously", () => {
   test("nothing else can be read, compared or written, and only that is said", async () => {
     const client = await Conversation.with(server);

@@ -1,6 +1,6 @@
 // Sessions beside each other: what one is told is never another's.
 import { expect, test } from "vitest";
-import { equality, RawClient, search } from "../support/raw-client.js";
+import { bind, compare, equality, RawClient, search } from "../support/raw-client.js";
 import { startedServer } from "../support/server.js";
 
 const people = "ou=people,dc=example,dc=com";
@@ -47,4 +47,19 @@ test("a user's searches in one write get the entries that each asked for", async
     else results++;
   }
   expect([...together.values()]).toEqual(alone);
+});
+
+test("a compare of a password is decided by who asked it, though a bind comes right behind it", async () => {
+  const { port } = await startedServer();
+  const client = await RawClient.connect(port);
+  const application = "cn=console,ou=applications,dc=example,dc=com";
+  expect((await client.bind(application, "console-secret")).code).toBe(0);
+  client.send(compare(2, `uid=ann,${people}`, "userPassword", "ann-secret"), bind(3, application, "console-secret"));
+  const codes = new Map([(await client.next())!, (await client.next())!].map(({ id, code }) => [id, code]));
+  expect(codes).toEqual(
+    new Map([
+      [2, 6],
+      [3, 0],
+    ]),
+  );
 });
