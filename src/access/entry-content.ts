@@ -29,14 +29,15 @@ export function isPassword(type: AttributeType): boolean {
   return type.name === "userPassword";
 }
 
-/** Checks the outcome of a write and sorts it. `changed` and what is thrown: see `checkEntry`. */
+/** Checks the outcome of a write and sorts it. `changed`, `shows` and what is thrown: see `checkEntry`. */
 export function entryContent(
   attributes: readonly Attribute[],
   schema: Schema,
   changed?: ReadonlySet<string>,
+  shows?: (type: AttributeType) => boolean,
 ): EntryContent {
   const all = attributes.map(withoutNobody);
-  const { structural, classes } = checkEntry(all, schema, changed);
+  const { structural, classes } = checkEntry(all, schema, changed, shows);
   const kept: Attribute[] = [];
   const members: MemberName[] = [];
   const passwords: Buffer[] = [];

@@ -6,10 +6,21 @@ import { type CompiledFilter, compileFilter, type FilterScope } from "../model/f
 import type { AttributeType, Schema } from "../model/schema.js";
 import type { Right, Rights } from "../settings/application-settings.js";
 import type { Application } from "./application.js";
-import type { ComputedAttributes } from "./computed-attributes.js";
+import { type ComputedAttributes, memberSpellings } from "./computed-attributes.js";
 
 /** Never shown and never matched, whoever asks: to know a password is to have it. */
 const secretAttributes: readonly string[] = ["userPassword"];
+
+/**
+ * What tells the same as another attribute is hidden with it. The spellings of a membership are one fact, and so are the
+ * two of a DN; memberUid is made of uid.
+ */
+const hiddenAlong: Readonly<Record<string, readonly string[]>> = {
+  ...Object.fromEntries(Object.keys(memberSpellings).map((name) => [name, Object.keys(memberSpellings)])),
+  entryDN: ["distinguishedName"],
+  distinguishedName: ["entryDN"],
+  uid: ["memberUid"],
+};
 
 /** Who a session acts as. */
 export type Subject =
@@ -67,6 +78,12 @@ export class Permissions {
     for (const name of [...secretAttributes, ...views.flatMap(({ hideAttributes }) => hideAttributes ?? [])]) {
       for (const type of schema.attributeType(name)?.family ?? []) hidden.add(type);
     }
+    for (const { name } of [...hidden]) {
+      for (const along of hiddenAlong[name] ?? []) {
+        const type = schema.attributeType(along);
+        if (type) hidden.add(type);
+      }
+    }
     this.hidden = hidden;
     this.scope = {
       schema,
@@ -119,9 +136,14 @@ export class Permissions {
     fail("insufficientAccessRights", `${this.#who()} lacks the right to ${right} entries`);
   }
 
+  /** Whether the view says nothing against the attribute. Passwords are for everybody to write, and nobody to read. */
+  shows(type: AttributeType): boolean {
+    return !this.hidden.has(type) || secretAttributes.includes(type.name);
+  }
+
   /** Fails for an attribute that the view hides: whether a write succeeds would tell of its values. */
   requireShown(type: AttributeType): void {
-    if (!this.hidden.has(type) || secretAttributes.includes(type.name)) return;
+    if (this.shows(type)) return;
     fail("insufficientAccessRights", `${this.#who()} cannot write ${type.name}, which its view hides`);
   }
 

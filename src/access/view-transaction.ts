@@ -4,7 +4,7 @@ import type { Attribute } from "../model/attribute.js";
 import type { Clock } from "../model/clock.js";
 import type { Dn, Rdn } from "../model/dn.js";
 import type { EntryKind } from "../model/entry-kind.js";
-import { fail } from "../model/failure.js";
+import { fail, LdapError } from "../model/failure.js";
 import type { Schema } from "../model/schema.js";
 import type { Change } from "../store/change.js";
 import { type StoredEntry, uuidText } from "../store/entry-row.js";
@@ -73,7 +73,7 @@ export class ViewTransaction {
     this.permissions.requireSome("add");
     this.#refuseMirrored(dn);
     this.permissions.require("add", content.kind);
-    const stored = await this.#insert(dn, content, uuid);
+    const stored = await plainly(this.#insert(dn, content, uuid));
     if (content.passwords.length > 0) this.#transaction.setPasswords(stored, content.passwords);
     for (const member of content.members) this.#transaction.addMember(stored.id, member);
     for (const group of await this.#transaction.adoptDanglings(stored)) await this.#touch(group);
@@ -151,7 +151,7 @@ export class ViewTransaction {
     }
     const from = entry.dnText;
     const hasChildren = this.#transaction.childCount(stored.id) > 0;
-    const moved = await this.#transaction.move(stored, parent, rdn, this.#draft(content, stored));
+    const moved = await plainly(this.#transaction.move(stored, parent, rdn, this.#draft(content, stored)));
     const newDn = this.#transaction.dnOf(moved);
     this.#refuseMirrored(new VisibleEntry(moved, this.#sight).dn);
     if (hasChildren) await this.#transaction.adoptAllDanglings();
@@ -166,7 +166,7 @@ export class ViewTransaction {
   async remove(entry: VisibleEntry): Promise<void> {
     this.permissions.require("remove", entry.stored.kind);
     if (this.#transaction.childCount(entry.id) > 0) {
-      fail("notAllowedOnNonLeaf", `${entry.dnText} has entries below it; delete them first`);
+      fail("notAllowedOnNonLeaf", "the entry has entries below it; delete them first");
     }
     const { dnText } = entry;
     for (const group of await this.#transaction.remove(entry.stored)) await this.#touch(group);
@@ -232,5 +232,15 @@ export class ViewTransaction {
 
   #record(kind: Change["kind"], entry: StoredEntry, more: Pick<Change, "dn" | "newDn" | "attributes">): void {
     this.#transaction.record({ kind, actor: this.permissions.dn, id: entry.id, uuid: uuidText(entry.uuid), ...more });
+  }
+}
+
+/** Whoever has it may not exist for this session: what is said of a taken name is the same for all. */
+async function plainly<T>(naming: Promise<T>): Promise<T> {
+  try {
+    return await naming;
+  } catch (error) {
+    if (!(error instanceof LdapError) || error.code !== "entryAlreadyExists") throw error;
+    return fail("entryAlreadyExists", "an entry of this name exists already");
   }
 }

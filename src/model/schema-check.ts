@@ -34,7 +34,8 @@ interface Combination extends EntryClasses {
  * attribute and what would be right, and shows no value that could be a secret.
  *
  * `changed` holds the texts of the descriptions that the write has touched: of other attributes the single values, known
- * to be good, are not looked at again, which matters to a group of thousands. Left out, every value is checked.
+ * to be good, are not looked at again, which matters to a group of thousands. Left out, every value is checked. `shows`:
+ * whether whoever writes may hear of an attribute; left out, of every one.
  *
  * Operational attributes and those without user modification are allowed in every entry; that clients do not write
  * them is for the operations to see to.
@@ -43,16 +44,18 @@ export function checkEntry(
   attributes: readonly Attribute[],
   schema: Schema,
   changed?: ReadonlySet<string>,
+  shows?: (type: AttributeType) => boolean,
 ): EntryClasses {
   const combination = combinationOf(attributes, schema);
   const { must, allowed, allowsAll } = combination;
+  const isNamed = (type: AttributeType) => shows === undefined || shows(type);
   const seen = new Set<string>();
   for (const { description, values } of attributes) {
     const { type, text } = description;
     if (seen.has(text)) fail("attributeOrValueExists", `${text}: the attribute is there twice`);
     seen.add(text);
     if (!allowsAll && !allowed.has(type) && !type.isOperational && !type.noUserModification) {
-      fail("objectClassViolation", notAllowed(type, combination, schema));
+      fail("objectClassViolation", isNamed(type) ? notAllowed(type, combination, schema) : notForSome(combination));
     }
     if (text === objectClass) continue; // checked with the combination
     if (type.singleValue && values.length > 1) {
@@ -61,7 +64,8 @@ export function checkEntry(
     if (changed === undefined || changed.has(text)) checkValues(description, values, schema);
   }
   for (const type of must) {
-    if (!hasValue(attributes, type)) fail("objectClassViolation", missing(type, combination));
+    if (hasValue(attributes, type)) continue;
+    fail("objectClassViolation", isNamed(type) ? missing(type, combination) : notForSome(combination));
   }
   return combination;
 }
@@ -172,6 +176,11 @@ function hasValue(attributes: readonly Attribute[], type: AttributeType): boolea
 
 function missing(type: AttributeType, { classes }: Combination): string {
   return `${type.name}: ${namesOf(classes.filter((one) => one.must.includes(type)).slice(-1))} requires a value`;
+}
+
+/** The same whichever attribute it is, and whether it is missing or must not be. */
+function notForSome({ classes }: Combination): string {
+  return `objectClass: attributes that are not shown here do not allow ${namesOf(classes)}`;
 }
 
 function notAllowed(type: AttributeType, { classes }: Combination, schema: Schema): string {

@@ -6,7 +6,7 @@ import { type AddRequest, type Result, success } from "../model/message.js";
 import type { Schema } from "../model/schema.js";
 import { expandObjectClasses } from "../model/schema-check.js";
 import { valuesTried } from "../passwords/hasher.js";
-import { requireNameable, withRdn, writableDescription } from "./attributes.js";
+import { requireNameable, requireShownName, withRdn, writableDescription } from "./attributes.js";
 import type { Context } from "./context.js";
 
 export async function add(request: AddRequest, { view, services, trail }: Context): Promise<Result> {
@@ -16,6 +16,7 @@ export async function add(request: AddRequest, { view, services, trail }: Contex
   const { rdn } = request.dn;
   if (!rdn) return fail("unwillingToPerform", "the root DSE cannot be added");
   requireNameable(rdn, schema);
+  requireShownName(rdn, schema, view.permissions);
   const given = request.attributes.map(({ type, values }): Attribute => {
     if (values.length === 0) fail("protocolError", `${type} has no values; an attribute to be added has at least one`);
     const description = writableDescription(type, schema);

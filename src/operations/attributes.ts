@@ -1,6 +1,7 @@
 // Attributes as clients send them, resolved against the schema: shared by the operations that write.
 import { isDerived } from "../access/computed-attributes.js";
 import { isMembership, isPassword } from "../access/entry-content.js";
+import type { Permissions } from "../access/permissions.js";
 import type { Attribute } from "../model/attribute.js";
 import { longestDescription } from "../model/attribute-list.js";
 import type { Rdn } from "../model/dn.js";
@@ -66,6 +67,11 @@ export function requireRdn(attributes: readonly Attribute[], rdn: Rdn, schema: S
 export function requireNameable(rdn: Rdn, schema: Schema): void {
   const types = rdn.assertions.map(({ type }) => rdnDescription(type, schema).type);
   if (new Set(types).size < types.length) fail("namingViolation", `${rdn} names the entry twice by one attribute`);
+}
+
+/** Fails with insufficientAccessRights where a name would write an attribute that is hidden from this session. */
+export function requireShownName(rdn: Rdn, schema: Schema, permissions: Permissions): void {
+  for (const { type } of rdn.assertions) permissions.requireShown(knownDescription(type, schema).type);
 }
 
 /** A name shows its values to everybody and stays as it is written: not every attribute is made for that. */

@@ -5,7 +5,7 @@ import type { Rdn } from "../model/dn.js";
 import { fail } from "../model/failure.js";
 import { type ModifyDnRequest, type Result, success } from "../model/message.js";
 import type { Schema } from "../model/schema.js";
-import { indexOfValue, requireNameable, withRdn } from "./attributes.js";
+import { indexOfValue, requireNameable, requireShownName, withRdn } from "./attributes.js";
 import type { Context } from "./context.js";
 
 export async function modifyDn(request: ModifyDnRequest, { view, trail }: Context): Promise<Result> {
@@ -14,15 +14,19 @@ export async function modifyDn(request: ModifyDnRequest, { view, trail }: Contex
   trail.detail = request.newSuperior ? `${request.newRdn},${request.newSuperior}` : request.newRdn.toString();
   view.permissions.requireSome("modify");
   requireNameable(request.newRdn, schema);
+  requireShownName(request.newRdn, schema, view.permissions);
   await view.update((transaction) => {
     const entry = transaction.require(request.dn);
     const oldRdn = entry.dn.rdn;
     if (!oldRdn || entry.dn.equals(view.suffix, schema)) {
       return fail("unwillingToPerform", "the entry of the suffix cannot be renamed");
     }
+    if (request.deleteOldRdn) requireShownName(oldRdn, schema, view.permissions);
     const before = transaction.attributesOf(entry);
     const kept = request.deleteOldRdn ? withoutRdn(before, oldRdn, schema) : before;
-    const content = entryContent(withRdn(kept, request.newRdn, schema), schema);
+    const content = entryContent(withRdn(kept, request.newRdn, schema), schema, undefined, (type) =>
+      view.permissions.shows(type),
+    );
     return transaction.move(entry, request.newRdn, request.newSuperior, content);
   });
   return success;

@@ -105,7 +105,9 @@ async function apply(
     ...membershipsToCheck(transaction, entry, memberships),
     ...passwordsToCheck(transaction, entry, passwords),
   ];
-  const content = entryContent([...attributes, ...toCheck], schema, changed);
+  const content = entryContent([...attributes, ...toCheck], schema, changed, (type) =>
+    transaction.permissions.shows(type),
+  );
   if (content.kind !== "group" && transaction.hasMembers(entry)) {
     fail("objectClassViolation", "objectClass: the entry has members, so it has to stay a group");
   }
@@ -164,6 +166,8 @@ function applied(attributes: readonly Attribute[], change: ResolvedChange, schem
   return rest;
 }
 
+const integerSyntax = "1.3.6.1.4.1.1466.115.121.1.27";
+
 type ChangeValues = (present: readonly Buffer[], change: ResolvedChange, schema: Schema) => readonly Buffer[];
 
 const changedValues: Readonly<Record<Change["modification"], ChangeValues>> = {
@@ -188,6 +192,10 @@ const changedValues: Readonly<Record<Change["modification"], ChangeValues>> = {
   },
   replace: (_present, { values }) => values,
   increment(present, { description, values }) {
+    // RFC 4525 3: only where the syntax is INTEGER, whatever the values look like.
+    if (description.type.syntax.oid !== integerSyntax) {
+      fail("constraintViolation", `${description.text} is not of the syntax INTEGER`);
+    }
     // RFC 4525 3: one value, an integer, added to every present value.
     const [by, ...more] = values;
     if (!by || more.length > 0 || !isInteger(by)) fail("protocolError", "increment takes exactly one integer");

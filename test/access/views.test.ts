@@ -13,6 +13,9 @@ const applications = applicationsYaml({
   },
   members: { access: "read-write", more: [`view: { users: "(memberOf=${groupDn("engineering")})" }`] },
   bare: { access: "read-write", more: ["view: { hideAttributes: [memberOf, member, uniqueMember, memberUid] }"] },
+  uids: { access: "read-write", more: ["view: { hideAttributes: [memberUid, entryDN] }"] },
+  nameless: { access: "read-write", more: ["view: { hideAttributes: [uid] }"] },
+  numberless: { access: "read-write", more: ["view: { hideAttributes: [employeeNumber, loginShell] }"] },
 });
 
 let server: StartedServer;
@@ -149,6 +152,9 @@ describe("a hidden entry", () => {
     expect(await shop.modify(userDn("new"), ["replace", "departmentNumber", "design"])).toMatchObject(outside);
     expect(await shop.values(userDn("new"), "departmentNumber")).toEqual(["sales"]);
     expect(await shop.remove(userDn("new"))).toMatchObject({ code: 0 });
+    const taken = { code: 68, message: "an entry of this name exists already" };
+    expect(await shop.add(hidden, { ...person, departmentNumber: "sales" })).toMatchObject(taken);
+    expect(await shop.rename(userDn("hugo"), "uid=ann")).toMatchObject(taken);
     expect(await shop.add(groupDn("other"), { objectClass: "groupOfNames" })).toMatchObject(outside);
     expect(await shop.rename(groupDn("staff"), "cn=crew")).toMatchObject(outside);
     expect(await shop.entry(groupDn("staff"))).toBeDefined();
@@ -213,6 +219,54 @@ describe("a hidden attribute", () => {
     expect(await shop.modify(userDn("ida"), ["replace", "title", "x"])).toMatchObject({ code: 0 });
     const admin = await Conversation.as("manager", server);
     expect(await admin.values(userDn("ida"), "telephoneNumber")).toEqual(["+1 555 0109"]);
+  });
+
+  test("takes with it what tells the same: the other spellings of a membership, of a DN, and the uids of members", async () => {
+    const uids = await Conversation.as("uids", server);
+    const spellings = ["member", "uniqueMember", "memberUid", "entryDN", "distinguishedName", "memberOf"];
+    expect((await uids.entry(groupDn("staff"), spellings))!.attributes).toEqual({});
+    expect((await uids.search({ filter: `(member=${userDn("ann")})` })).dns).toEqual([]);
+    expect((await uids.search({ filter: `(distinguishedName=${userDn("ann")})` })).dns).toEqual([]);
+    expect(await uids.modify(groupDn("staff"), ["add", "uniqueMember", userDn("ann")])).toMatchObject({ code: 50 });
+    expect(Object.keys((await uids.entry(userDn("ann"), spellings))!.attributes)).toEqual(["memberOf"]);
+    const nameless = await Conversation.as("nameless", server);
+    const { attributes } = (await nameless.entry(groupDn("engineering"), ["uid", ...spellings]))!;
+    expect(attributes).not.toHaveProperty("memberUid");
+    expect(attributes.member).toContain(userDn("ann"));
+    expect((await nameless.search({ filter: "(memberUid=ann)" })).dns).toEqual([]);
+  });
+
+  test("cannot be written by a name, new or old", async () => {
+    const client = await Conversation.as("numberless", server);
+    const admin = await Conversation.as("manager", server);
+    const refused = {
+      code: 50,
+      message: "application numberless cannot write employeeNumber, which its view hides",
+    };
+    const person = { objectClass: "inetOrgPerson", cn: "x", sn: "x" };
+    expect(await client.add(`employeeNumber=9,ou=people,${suffix}`, person)).toMatchObject(refused);
+    expect(await client.rename(userDn("ben"), "uid=ben+employeeNumber=7")).toMatchObject(refused);
+    expect(await admin.values(userDn("ben"), "employeeNumber")).toEqual([]);
+    const named = `employeeNumber=9,ou=people,${suffix}`;
+    expect(await admin.add(named, person)).toMatchObject({ code: 0 });
+    expect(await client.rename(named, "cn=x")).toMatchObject(refused);
+    expect(await client.rename(named, "cn=x", { deleteOldRdn: false })).toMatchObject({ code: 0 });
+    expect(await admin.remove(`cn=x,ou=people,${suffix}`)).toMatchObject({ code: 0 });
+  });
+
+  test("is not named by what the schema says of a write", async () => {
+    const client = await Conversation.as("numberless", server);
+    const changes = [
+      ["delete", "objectClass", "posixAccount"],
+      ["delete", "uidNumber"],
+      ["delete", "gidNumber"],
+      ["delete", "homeDirectory"],
+    ] as const;
+    const answer = await client.modify(userDn("ben"), ...changes);
+    expect(answer).toMatchObject({ code: 65, message: expect.stringContaining("not shown here") });
+    expect(answer.message).not.toContain("loginShell");
+    const admin = await Conversation.as("manager", server);
+    expect((await admin.modify(userDn("ben"), ...changes)).message).toContain("loginShell");
   });
 
   test("may be a membership", async () => {

@@ -51,7 +51,10 @@ test("a deleted group leaves its members, without it", async () => {
 
 test("an entry with others below it stays, as does what is not there or is an application", async () => {
   const client = await Conversation.as("console", server);
-  expect(await client.remove(`ou=people,${suffix}`)).toMatchObject({ code: 66 });
+  expect(await client.remove(`OU=people,${suffix}`)).toMatchObject({
+    code: 66,
+    message: "the entry has entries below it; delete them first",
+  });
   expect(await client.remove(suffix)).toMatchObject({ code: 66 });
   expect(await client.remove(userDn("nobody"))).toMatchObject({ code: 32, matchedDn: `ou=people,${suffix}` });
   expect(await client.remove("cn=elsewhere")).toMatchObject({ code: 32, matchedDn: "" });

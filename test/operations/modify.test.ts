@@ -74,8 +74,11 @@ describe("changes", () => {
     await refused(2, "increment", "uidNumber", "1", "2");
     await refused(2, "increment", "uidNumber");
     await refused(19, "increment", "homeDirectory", "1");
-    await refused(16, "increment", "employeeNumber", "1");
+    await refused(19, "increment", "employeeNumber", "1");
+    await refused(16, "increment", "shadowMin", "1");
     await refused(19, "increment", "userPassword", "1");
+    expect(await client.modify(number, ["add", "description", "1"])).toMatchObject({ code: 0 });
+    await refused(19, "increment", "description", "1");
   });
 
   test("with ldapts", async () => {
