@@ -52,9 +52,9 @@ test("a user's searches in one write get the entries that each asked for", async
 test("a compare of a password is decided by who asked it, though a bind comes right behind it", async () => {
   const { port } = await startedServer();
   const client = await RawClient.connect(port);
-  const application = "cn=console,ou=applications,dc=example,dc=com";
-  expect((await client.bind(application, "console-secret")).code).toBe(0);
-  client.send(compare(2, `uid=ann,${people}`, "userPassword", "ann-secret"), bind(3, application, "console-secret"));
+  const application = "cn=wiki,ou=applications,dc=example,dc=com";
+  expect((await client.bind(application, "wiki-secret")).code).toBe(0);
+  client.send(compare(2, `uid=ann,${people}`, "userPassword", "ann-secret"), bind(3, application, "wiki-secret"));
   const codes = new Map([(await client.next())!, (await client.next())!].map(({ id, code }) => [id, code]));
   expect(codes).toEqual(
     new Map([
