@@ -8,7 +8,9 @@ import { standardSchema } from "./model/standard-schema.js";
 import type { Services } from "./operations/context.js";
 import { PasswordHasher } from "./passwords/hasher.js";
 import { loadSettings, type Settings } from "./settings/load-settings.js";
+import { makeFolder } from "./settings/make-folder.js";
 import type { Problem } from "./settings/problem.js";
+import type { ServerSettings } from "./settings/server-settings.js";
 import { LevelStore } from "./store/level-store.js";
 import { AuditTrail } from "./telemetry/audit.js";
 import type { Log } from "./telemetry/log.js";
@@ -50,6 +52,7 @@ export async function startServer(settings: Settings, options: ServerOptions): P
     const audit = new AuditTrail(server.log.audit, log);
     closers.push(() => audit.close());
     const { suffix, limits } = server;
+    makeFolder(server.storePath);
     const store = await LevelStore.open({ path: server.storePath, suffix, schema, limits, clock });
     closers.push(() => store.close());
     const hasher = new PasswordHasher({ queue: limits.passwordQueue, cost: server.passwords.cost });
@@ -67,7 +70,14 @@ export async function startServer(settings: Settings, options: ServerOptions): P
     closers.push(() => listener.close(grace));
     const listen: string[] = [];
     for (const address of server.listen) listen.push(await listener.listen(address));
-    return { listen, metrics, reload: () => reload(folder, applications, audit), stop };
+    // One after the other: the list that was read last is the one that stays.
+    let reloaded: Promise<unknown> = Promise.resolve();
+    const reloadNext = () => {
+      const next = reloaded.then(() => reload(folder, server, applications, audit, log));
+      reloaded = next.catch(() => {});
+      return next;
+    };
+    return { listen, metrics, reload: reloadNext, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -86,12 +96,34 @@ function isEmpty(store: LevelStore): boolean {
 /** What can change while the server runs is the list of applications; the audit file is opened anew for rotation. */
 async function reload(
   folder: string,
+  started: ServerSettings,
   applications: ApplicationRegistry,
   audit: AuditTrail,
+  log: Log,
 ): Promise<readonly Problem[]> {
   await audit.reopen();
   const read = await loadSettings(folder);
   if ("problems" in read) return read.problems;
   applications.replace(read.settings.applications);
+  const keys = changedKeys(started, read.settings.server);
+  if (keys.length > 0) log.warn({ keys }, `changed in server.yaml, takes a restart: ${keys.join(", ")}`);
   return [];
+}
+
+/** The keys of server.yaml that would mean something else after a restart. The seed of a store that is there would not. */
+function changedKeys(before: ServerSettings, now: ServerSettings): string[] {
+  const was = keyTexts(before);
+  return [...keyTexts(now)].filter(([key, text]) => was.get(key) !== text).map(([key]) => key);
+}
+
+function keyTexts({ suffix, listen, storePath, passwords, log, limits }: ServerSettings): Map<string, string> {
+  const grouped = Object.entries({ passwords, log: { audit: undefined, ...log }, limits });
+  return new Map([
+    ["suffix", suffix.toString()],
+    ["listen", listen.map(({ text }) => text).join(" ")],
+    ["store.path", storePath],
+    ...grouped.flatMap(([name, group]) =>
+      Object.entries(group).map(([key, value]): [string, string] => [`${name}.${key}`, String(value)]),
+    ),
+  ]);
 }

@@ -1,8 +1,11 @@
 // gatehouse app: the applications of applications.yaml. An edit keeps comments and order, and is written only when the
 // whole file is right afterwards.
 import { readFile } from "node:fs/promises";
+import { isIP } from "node:net";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
+import { applicationsDn } from "../access/application.js";
+import { makeRdn } from "../model/dn.js";
 import type { Secret } from "../model/secret.js";
 import { generatePassword } from "../passwords/password-text.js";
 import { AddressRange } from "../settings/address-range.js";
@@ -16,6 +19,7 @@ import {
 } from "../settings/application-settings.js";
 import { writeFileDurably } from "../settings/durable-file.js";
 import { applicationsFileName, loadSettings } from "../settings/load-settings.js";
+import { SettingError } from "../settings/problem.js";
 import { addCommand, argument, type ConfigOption, severalArguments } from "./command.js";
 import { Failure, wrongSettings } from "./failure.js";
 import { hashCost, hashPassword } from "./hash.js";
@@ -69,12 +73,17 @@ export function app(program: Command): void {
     "gatehouse app test wiki 192.0.2.10",
   )
     .argument("<name>", "the application")
-    .argument("<address>", "an IPv4 or IPv6 address")
+    .argument("<address>", "an IPv4 or IPv6 address", argument(parsePeer))
     .action(test);
 }
 
 function parseAddress(text: string): string {
   AddressRange.parse(text);
+  return text;
+}
+
+function parsePeer(text: string): string {
+  if (isIP(text) === 0) throw new SettingError(`${JSON.stringify(text)} is not an IPv4 or IPv6 address`);
   return text;
 }
 
@@ -172,6 +181,8 @@ async function write(folder: string, text: string): Promise<void> {
 
 async function bindName(folder: string, name: string): Promise<string> {
   const loaded = await loadSettings(folder);
-  const suffix = "settings" in loaded ? loaded.settings.server.suffix : "SUFFIX";
-  return `cn=${name},ou=applications,${suffix}`;
+  const rdn = makeRdn([{ type: "cn", value: Buffer.from(name) }]);
+  return "settings" in loaded
+    ? applicationsDn(loaded.settings.server.suffix).child(rdn).toString()
+    : `${rdn},ou=applications,SUFFIX`;
 }

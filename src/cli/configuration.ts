@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { standardSchema } from "../model/standard-schema.js";
 import { loadSettings, type Settings } from "../settings/load-settings.js";
+import { makeFolder } from "../settings/make-folder.js";
 import { LevelStore } from "../store/level-store.js";
 import { Failure, wrongSettings } from "./failure.js";
 
@@ -31,6 +32,7 @@ export async function withStore<T>(
   if (!make && !hasStore(settings)) {
     throw new Failure(`gatehouse: there is no store at ${storePath}: a server makes it, or \`gatehouse import\``);
   }
+  if (make) makeFolder(storePath);
   const store = await LevelStore.open({
     path: storePath,
     suffix,

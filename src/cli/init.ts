@@ -1,15 +1,16 @@
 // gatehouse init: a configuration to begin with.
 import { existsSync } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { LdifWriter } from "../ldif/writer.js";
 import { Dn } from "../model/dn.js";
 import { standardSchema } from "../model/standard-schema.js";
 import { generatePassword } from "../passwords/password-text.js";
 import { readApplications } from "../settings/application-settings.js";
 import { applicationsFileName, serverFileName } from "../settings/load-settings.js";
+import { makeFolder } from "../settings/make-folder.js";
 import { SettingError } from "../settings/problem.js";
 import { defaultPasswords, readServerSettings } from "../settings/server-settings.js";
 import { addCommand, argument, type ConfigOption } from "./command.js";
@@ -35,7 +36,11 @@ export function init(program: Command): void {
     "Write a configuration to begin with: server.yaml, applications.yaml with one administrator, and the first entries.",
     "gatehouse init /etc/gatehouse --suffix dc=acme,dc=com",
   )
-    .option("--suffix <dn>", "the name at the top of the directory", argument(parseSuffix), parseSuffix(defaultSuffix))
+    .addOption(
+      new Option("--suffix <dn>", "the name at the top of the directory")
+        .argParser(argument(parseSuffix))
+        .default(parseSuffix(defaultSuffix), defaultSuffix),
+    )
     .action(async (dir: string | undefined, { config, suffix }: InitOptions) => {
       const folder = dir ?? config;
       const password = generatePassword();
@@ -106,6 +111,7 @@ applications:
     password: ${JSON.stringify(hash)}
     addresses: ["127.0.0.1", "::1"]
     access: admin
+    login: [] # nobody logs in through it; without this line everybody could, from these addresses
 `;
   const read = readApplications(text, applicationsFileName);
   if ("problems" in read) throw wrongSettings(read.problems);
@@ -129,14 +135,14 @@ function yamlText(text: string): string {
   return /^[a-z][\w=,.-]*$/i.test(text) ? text : JSON.stringify(text);
 }
 
-/** All files or none; what is there is never written over. applications.yaml holds a hash, so nobody else reads it. */
+/** All files or none; what is there is never written over, and nobody else reads what is made. */
 async function writeAll(folder: string, texts: Readonly<Record<string, string>>): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  makeFolder(folder);
   const present = Object.keys(texts).find((name) => existsSync(join(folder, name)));
   if (present !== undefined) {
     throw new Failure(`gatehouse: ${join(folder, present)} exists already, and is left as it is; nothing was written`);
   }
   for (const [name, text] of Object.entries(texts)) {
-    await writeFile(join(folder, name), text, { flag: "wx", mode: name === applicationsFileName ? 0o600 : 0o644 });
+    await writeFile(join(folder, name), text, { flag: "wx", mode: 0o600 });
   }
 }

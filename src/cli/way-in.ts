@@ -1,5 +1,4 @@
 // How the gate decides about an application and an address, explained step by step (rules 1 and 2 of the gate).
-import { isIP } from "node:net";
 import { normalizeAddress } from "../settings/address-range.js";
 import {
   type AccessPreset,
@@ -26,7 +25,6 @@ export function explainEntry(applications: readonly ApplicationSettings[], name:
   if (!application.enabled) return refused("it is disabled (enabled: false)");
   lines.push("yes  it is enabled");
   const ranges = application.addresses.join(", ");
-  if (isIP(address) === 0) return refused(`${JSON.stringify(address)} is no address`);
   const peer = normalizeAddress(address);
   const range = application.addresses.find((one) => one.contains(peer));
   if (!range) return refused(`${peer} is in none of its addresses: ${ranges}`);

@@ -1,4 +1,4 @@
-// The configuration as a whole: read once, frozen, or refused with every fault. Start-up, reload and `check-config` all
+// The configuration as a whole: read once, frozen, or refused with every fault. Start-up, reload and `check` all
 // come here. What it reads besides the two files: that the seed is a file that can be read.
 import { constants } from "node:fs";
 import { access, readFile, stat } from "node:fs/promises";

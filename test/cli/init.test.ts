@@ -9,7 +9,11 @@ test("init writes a configuration that is right, and says the administrator's pa
   expect(code).toBe(0);
   expect((await readdir(join(folder, "conf"))).sort()).toEqual(["applications.yaml", "directory.ldif", "server.yaml"]);
   expect(stdout).toMatch(/cn=admin,ou=applications,dc=acme,dc=com\n {2}[A-Za-z2-9]{24}\n$/);
-  expect((await stat(join(folder, "conf/applications.yaml"))).mode & 0o777).toBe(0o600);
+  for (const name of await readdir(join(folder, "conf"))) {
+    expect((await stat(join(folder, "conf", name))).mode & 0o777).toBe(0o600);
+  }
+  expect((await stat(join(folder, "conf"))).mode & 0o777).toBe(0o700);
+  expect((await gatehouse(["app", "list", "--config", "conf"], { folder })).stdout).toContain("login: nobody");
   const checked = await gatehouse(["check", "--config", "conf"], { folder });
   expect(checked.stdout).toContain("1 application, suffix dc=acme,dc=com");
   expect(checked.stdout).toContain("a seed of 3 entries");
@@ -49,4 +53,13 @@ test("init into a place that cannot be written says so in one sentence", async (
   const { code, stderr } = await gatehouse(["init", "file/conf"], { folder });
   expect(code).toBe(1);
   expect(stderr).toMatch(/^gatehouse: .*file\n$/);
+});
+
+test("init where no folder can be made says so, and ends", async () => {
+  const { code, stderr } = await gatehouse(["init", "/proc/gatehouse/conf"]);
+  expect([code, stderr]).toEqual([1, "gatehouse: /proc/gatehouse: no folder can be made there\n"]);
+});
+
+test("init --help shows the suffix it would take", async () => {
+  expect((await gatehouse(["init", "--help"])).stdout).toMatch(/\(default:\s+dc=example,dc=com\)/);
 });

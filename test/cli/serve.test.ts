@@ -130,6 +130,25 @@ test("SIGHUP takes in applications.yaml, and keeps the old one where the new one
   await expect(uids(url)).rejects.toMatchObject({ code: 49 });
 });
 
+test("SIGHUP says which keys of server.yaml take a restart", async () => {
+  const folder = await installation();
+  const server = new Server(folder);
+  await server.url();
+  const text = await read(folder, "config/server.yaml");
+  await write(folder, "config/server.yaml", `${text.replace(":0]", ":3999]")}limits: { pageSize: 500 }\n`);
+  server.child.kill("SIGHUP");
+  const line = await server.line("changed in server.yaml, takes a restart: listen, limits.pageSize");
+  expect(line.keys).toEqual(["listen", "limits.pageSize"]);
+});
+
+test("a store where no folder can be made is one sentence", async () => {
+  const folder = await installation();
+  const text = await read(folder, "config/server.yaml");
+  await write(folder, "config/server.yaml", text.replace("path: data", "path: /proc/gatehouse"));
+  const { code, stderr } = await new Server(folder).ended;
+  expect([code, stderr]).toEqual([1, "gatehouse: /proc/gatehouse: no folder can be made there\n"]);
+});
+
 test("the shipped sample prints a search that works when it is pasted", async () => {
   const folder = await temporaryFolder();
   await cp(join(import.meta.dirname, "../../config"), join(folder, "config"), { recursive: true, dereference: true });

@@ -15,6 +15,7 @@ test.each([
   [["app", "add", " ", "--address", "10.0.0.1"], "name cannot be empty"],
   [["app", "add", "wiki", "--address", "10.0.0.1", "--access", "all"], "Allowed choices are login, read"],
   [["app", "test", "wiki"], "missing required argument 'address'"],
+  [["app", "test", "wiki", "somewhere"], '"somewhere" is not an IPv4 or IPv6 address'],
   [["init", "--suffix", "nonsense"], "invalid DN"],
   [["init", "--suffix", "cn=x"], "a suffix begins with one of dc, o, ou"],
 ])("%j is wrong usage: exit code 2 and a word about it", async (args, sentence) => {
