@@ -126,6 +126,13 @@ export class LevelStore implements Store {
     return this.rows.revision;
   }
 
+  /** Brings to memory what logins and searches by name need, as far as it fits: a server that starts is soon as fast as it gets. */
+  async warm(): Promise<void> {
+    const uid = this.schema.attributeType("uid");
+    const number = uid && this.frame.indexes.numberOf(uid);
+    await this.rows.warm([...(number === undefined ? [] : [keys.equalities(number)]), "W", "e"]);
+  }
+
   read(): Reading {
     const snapshot = this.rows.snapshot();
     return new Reading(snapshot, this.frame, snapshot.revision, {

@@ -49,6 +49,10 @@ const cachedRowOverhead = 250;
 
 const pooledBelow = 1024;
 
+/** Rows read at a time to warm the cache, and how much of it is filled so. */
+const rowsWarmed = 500;
+const warmShare = 0.9;
+
 const noRow: CachedRow = { value: undefined, since: 0 };
 
 export interface RowsOptions {
@@ -232,6 +236,43 @@ export class Rows {
     const previous = this.#newest;
     this.#newest = new RowSnapshot(this, this.#database.snapshot(), revision);
     previous.supersede();
+  }
+
+  /**
+   * Reads rows into the cache before anybody asks for them, in the order given, until it is full. Gives up without a
+   * word where the database is closed meanwhile.
+   */
+  async warm(prefixes: readonly Key[]): Promise<void> {
+    for (const prefix of prefixes) {
+      const end = afterPrefix(prefix);
+      for (let from: Key | undefined = prefix; from !== undefined; ) {
+        if (this.#cache.calculatedSize > this.#cache.maxSize * warmShare) return;
+        from = await this.#warmFrom(from, end);
+      }
+    }
+  }
+
+  /** Some rows from a key on; returns where to go on, undefined at the end. */
+  async #warmFrom(from: Key, to: Key): Promise<Key | undefined> {
+    const snapshot = this.snapshot();
+    try {
+      for await (const rows of snapshot.range(from, to, { limit: rowsWarmed, batch: rowsWarmed })) {
+        // What was committed meanwhile may have changed these rows; then they are read again when they are asked for.
+        if (snapshot.isNewest) for (const row of rows) this.#keep(row, snapshot.revision);
+        return rows.length < rowsWarmed ? undefined : `${rows[rows.length - 1]!.key}\0`;
+      }
+      return undefined;
+    } catch (error) {
+      if (this.#database.status !== "open") return undefined;
+      throw error;
+    } finally {
+      snapshot.release();
+    }
+  }
+
+  #keep({ key, value }: Row, since: number): void {
+    if (this.#cache.has(key)) return;
+    this.#cache.set(key, { value: value.length < pooledBelow ? Buffer.from(value) : value, since });
   }
 
   /** Removes every row of these spaces, by and by: whoever clears leaves a mark elsewhere until it is done. */
