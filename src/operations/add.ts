@@ -9,7 +9,7 @@ import { valuesTried } from "../passwords/hasher.js";
 import { requireNameable, requireShownName, withRdn, writableDescription } from "./attributes.js";
 import type { Context } from "./context.js";
 
-export async function add(request: AddRequest, { view, services, trail }: Context): Promise<Result> {
+export async function add(request: AddRequest, { view, services, trail, cancellation }: Context): Promise<Result> {
   const { schema } = view;
   trail.target = request.dn.toString();
   view.permissions.requireSome("add");
@@ -38,7 +38,7 @@ export async function add(request: AddRequest, { view, services, trail }: Contex
   // Whoever lacks the right learns it before a password is hashed for nothing.
   view.permissions.require("add", content.kind);
   const hasPassword = attributes.some(({ description }) => isPassword(description.type));
-  const passwords = hasPassword ? await services.authenticator.prepare(content.passwords) : [];
+  const passwords = hasPassword ? await services.authenticator.prepare(content.passwords, { cancellation }) : [];
   await view.update((transaction) => transaction.add(request.dn, { ...content, passwords }));
   return success;
 }

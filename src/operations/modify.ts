@@ -45,21 +45,40 @@ export async function modify(request: ModifyRequest, context: Context): Promise<
 async function preparePasswords(
   request: ModifyRequest,
   changes: readonly ResolvedChange[],
-  { view, services }: Context,
+  { view, services, cancellation }: Context,
 ): Promise<ResolvedChange[]> {
   if (!changes.some(({ description }) => isPassword(description.type))) return [...changes];
   const { authenticator } = services;
   const stored = await storedPasswords(request, view);
+  requireFew(changes);
+  const onlyClear = view.permissions.subject.kind === "user";
   const prepared: ResolvedChange[] = [];
   for (const change of changes) {
     if (!isPassword(change.description.type)) prepared.push(change);
     else if (change.modification === "delete") {
       const values: Buffer[] = [];
-      for (const value of change.values) values.push(await storedFor(value, stored, authenticator));
+      for (const value of change.values) {
+        if (cancellation.canceled) fail("canceled", "the operation was abandoned");
+        values.push(await storedFor(value, stored, authenticator));
+      }
       prepared.push({ ...change, values });
-    } else prepared.push({ ...change, values: await authenticator.prepare(change.values) });
+    } else
+      prepared.push({ ...change, values: await authenticator.prepare(change.values, { onlyClear, cancellation }) });
   }
   return prepared;
+}
+
+/** More than can be stored cannot be meant, and each costs a hash or more: refused before the first. */
+function requireFew(changes: readonly ResolvedChange[]): void {
+  let [given, deleted] = [0, 0];
+  for (const { description, modification, values } of changes) {
+    if (!isPassword(description.type)) continue;
+    if (modification === "delete") deleted += values.length;
+    else given += values.length;
+  }
+  if (Math.max(given, deleted) > valuesTried) {
+    fail("constraintViolation", `userPassword has at most ${valuesTried} values`);
+  }
 }
 
 /** The present hashes. Whoever lacks the right to change them learns it before a password is tried or hashed. */

@@ -39,6 +39,7 @@ export class PasswordHasher {
   readonly #queue: number;
   /** Started at the first use: a command that hashes nothing pays nothing. */
   #pool: Piscina | undefined;
+  #hashTime: number | undefined;
   #closed = false;
   /** The tasks under way and how to end them. */
   readonly #underWay = new Set<(reason: unknown) => void>();
@@ -51,6 +52,18 @@ export class PasswordHasher {
     this.#cost = cost;
     this.#threads = threads;
     this.#queue = queue;
+  }
+
+  /** What one hash at the configured cost took here when the hasher was warmed, in milliseconds. */
+  get hashTime(): number | undefined {
+    return this.#hashTime;
+  }
+
+  /** Whether verifying against these takes longer than one hash at the configured cost. */
+  isDear(stored: readonly Buffer[]): boolean {
+    let rounds = 0;
+    for (const value of stored.slice(0, valuesTried)) rounds += schemeOf(value)?.rounds(value.toString("latin1")) ?? 0;
+    return rounds > 2 ** this.#cost;
   }
 
   /** The value to store, `{BCRYPT}$2b$…`. An empty password or one that bcrypt cannot keep whole: constraintViolation. */
@@ -89,9 +102,13 @@ export class PasswordHasher {
     return false;
   }
 
-  /** Starts a thread and lets it run once, so that the first login does not wait for that. */
+  /** Starts a thread and lets it run once, so that the first login does not wait for that; then takes the time of a hash. */
   async warm(): Promise<void> {
-    await this.#run("verify", { password: new Uint8Array(0), hashes: [], cost: this.#cost });
+    const run = (cost: number) => this.#run("verify", { password: new Uint8Array(0), hashes: [], cost });
+    await run(bcryptCosts.least);
+    const began = performance.now();
+    await run(this.#cost);
+    this.#hashTime = performance.now() - began;
   }
 
   /** Ends the threads at once; what is under way fails as unavailable. Whoever wants an answer waits for it first. */

@@ -11,6 +11,7 @@ import bcrypt from "bcryptjs";
  * @property {readonly string[]} prefixes In lower case; a stored value may spell them as it likes.
  * @property {"thread" | "here"} runs A slow hash runs in a worker thread; a quick one costs less than the way there.
  * @property {(password: Uint8Array, stored: string) => boolean} verify Never throws. `stored` is the whole value, prefix included.
+ * @property {(stored: string) => boolean} isWellFormed Whether a password could match it at all. Never throws.
  * @property {(stored: string) => number} rounds What one verification costs, in rounds of bcrypt; 0 for a quick scheme or a malformed value.
  * @property {(password: Uint8Array) => string | undefined} [refusal] Why this password cannot be hashed, as a sentence.
  * @property {(password: Uint8Array, cost: number) => string} [hash] The value to store. Only where `refusal` says nothing.
@@ -70,6 +71,7 @@ const bcryptScheme = {
     const digest = bcrypt.hashSync(text ?? "", hash.salt).slice(-hash.digest.length);
     return timingSafeEqual(Buffer.from(digest, "latin1"), Buffer.from(hash.digest, "latin1")) && text !== undefined;
   },
+  isWellFormed: (stored) => readBcrypt(stored) !== undefined,
   rounds(stored) {
     const hash = readBcrypt(stored);
     return hash === undefined ? 0 : 2 ** hash.cost;
@@ -93,22 +95,33 @@ const sha1Bytes = 20;
 const longestSalt = 256;
 const sshaHash = /^\{[^}]*\}([A-Za-z0-9+/]{1,400}={0,2})$/;
 
+/** @param {string} stored */
+function readSsha(stored) {
+  const bytes = Buffer.from(sshaHash.exec(stored)?.[1] ?? "", "base64");
+  const salt = bytes.subarray(sha1Bytes);
+  if (salt.length === 0 || salt.length > longestSalt) return undefined;
+  return { salt, digest: bytes.subarray(0, sha1Bytes) };
+}
+
 /** @type {PasswordScheme} */
 const ssha = {
   name: "ssha",
   prefixes: ["{ssha}"],
   runs: "here",
   verify(password, stored) {
-    const bytes = Buffer.from(sshaHash.exec(stored)?.[1] ?? "", "base64");
-    const salt = bytes.subarray(sha1Bytes);
-    if (salt.length === 0 || salt.length > longestSalt) return false;
-    return timingSafeEqual(createHash("sha1").update(password).update(salt).digest(), bytes.subarray(0, sha1Bytes));
+    const hash = readSsha(stored);
+    if (hash === undefined) return false;
+    return timingSafeEqual(createHash("sha1").update(password).update(hash.salt).digest(), hash.digest);
   },
+  isWellFormed: (stored) => readSsha(stored) !== undefined,
   rounds: () => 0,
 };
 
 /** A new scheme is a new row. No prefix is the beginning of another. */
 export const schemes = Object.freeze([bcryptScheme, ssha]);
+
+/** Of a hash that a client sends. Far above every scheme in use; the store takes no more than 65535. */
+export const longestStored = 4096;
 
 /** The scheme that new passwords are written in. */
 export const preferredScheme = bcryptScheme;

@@ -38,6 +38,37 @@ describe("what is kept of a password", () => {
   );
 });
 
+test("nothing more is hashed once nobody waits for it", async () => {
+  const { authenticator: of } = authenticator();
+  const cancellation = { canceled: false };
+  const preparing = of.prepare(
+    ["a", "b", "c"].map((text) => Buffer.from(text)),
+    { cancellation },
+  );
+  cancellation.canceled = true;
+  await expect(preparing).rejects.toMatchObject({ code: "canceled" });
+});
+
+test("the first refusal takes the time of a hash here, and a dear hash that somebody has stored slows down no other", async () => {
+  const hasher = new PasswordHasher({ queue: 64, cost: 4, threads: 1 });
+  onTestFinished(() => hasher.close());
+  await hasher.warm();
+  const of = new Authenticator(hasher);
+  const refusal = async () => {
+    let least = Number.POSITIVE_INFINITY;
+    for (let n = 0; n < 5; n++) {
+      const began = performance.now();
+      await of.refuseSlowly();
+      least = Math.min(least, performance.now() - began);
+    }
+    return least;
+  };
+  expect(await refusal()).toBeLessThan(40);
+  const dear = Buffer.from("{BCRYPT}$2b$11$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW");
+  for (let n = 0; n < 3; n++) expect(await of.verify(new Secret("wrong"), [dear])).toBe(false);
+  expect(await refusal()).toBeLessThan(40);
+});
+
 describe("failures take about the time of one hash, whatever failed", () => {
   let server: StartedServer;
   let hashes: Buffer[];

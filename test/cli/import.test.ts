@@ -182,6 +182,14 @@ test("without a store, export and verify say so, and make none", async () => {
   }
 });
 
+test.each(["", "version: 1\n", "# nothing\n"])("a file without entries is refused: %j", async (text) => {
+  const folder = await installation();
+  for (const option of [[], ["--dry-run"], ["--continue"]]) {
+    const { code, stdout, stderr } = await gatehouse(["import", "-", ...option], { folder, input: text });
+    expect([code, stdout, stderr]).toEqual([1, "", "gatehouse: stdin: the file holds no entries\n"]);
+  }
+});
+
 describe("passwords", () => {
   test("hashes are kept, clear text is hashed, and neither is lost or stored as it is", async () => {
     const folder = await installation();
@@ -211,6 +219,16 @@ describe("passwords", () => {
     ]);
   });
 
+  test("too long to be kept are an error with its line", async () => {
+    const folder = await installation();
+    const long = units + person("ann", `userPassword: {SSHA}${"A".repeat(70_000)}`);
+    const line = long.slice(0, long.indexOf("dn: uid=ann")).split("\n").length;
+    await write(folder, "in.ldif", long);
+    const { code, stderr } = await gatehouse(["import", "in.ldif"], { folder });
+    expect(code).toBe(1);
+    expect(stderr).toContain(`in.ldif:${line}: userPassword: 70006 bytes`);
+  });
+
   test.each(["", "limits: { passwordQueue: 1 }\n"])("many are hashed with everything in its order %#", async (more) => {
     const folder = await installation(more);
     const people = Array.from({ length: 700 }, (_, n) => person(`u${n}`, ...(n % 9 ? [] : [`userPassword: s${n}`])));
@@ -224,13 +242,14 @@ describe("passwords", () => {
   });
 });
 
-test("a file that names files may be imported, but not through a pipe", async () => {
+test("a file that names files is imported with --allow-files alone", async () => {
   const folder = await installation();
   await writeFile(join(folder, "photo"), Buffer.from([0xff, 0xd8, 0, 1]));
   const text = units + person("ann", `jpegPhoto:< file://${folder}/photo`);
   const piped = await gatehouse(["import", "-"], { folder, input: text });
   expect(piped.stderr).toMatch(/^stdin:26: .*files are not read here/);
-  await imported(folder, text);
+  expect(await refused(folder, text)).toContain("in.ldif has 1 error: nothing was imported");
+  await imported(folder, text, "--allow-files");
   expect(await exported(folder)).toContain("jpegPhoto:: /9gAAQ==");
 });
 

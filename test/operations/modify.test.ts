@@ -288,6 +288,42 @@ describe("userPassword", () => {
     expect(await client.modify(dn, ["add", "userPassword", "a", "b", "c", "d", "e"])).toMatchObject({ code: 19 });
   });
 
+  const dear = "{BCRYPT}$2b$16$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
+  test.each([
+    ["a hash dearer than those made here", "higher cost", dear],
+    ["what only begins like a hash", "not a whole one", "{SSHA}hello"],
+    ["a bcrypt hash cut short", "not a whole one", dear.slice(0, -1)],
+    ["a hash that never ends", "not a whole one", `{SSHA}${"A".repeat(70_000)}`],
+    ["a hash of an unknown scheme that never ends", "not known", `{ARGON2}${"A".repeat(70_000)}`],
+  ])("is not %s", async (_, sentence, value) => {
+    const refused = { code: 19, message: expect.stringContaining(sentence) };
+    expect(await client.modify(dn, ["replace", "userPassword", value])).toMatchObject(refused);
+    const person = { objectClass: "inetOrgPerson", cn: "x", sn: "x", userPassword: value };
+    expect(await client.add(userDn(`h${count}`), person)).toMatchObject(refused);
+  });
+
+  test("is counted before anything is hashed", async () => {
+    const tooMany = { code: 19, message: "userPassword has at most 4 values" };
+    const unhashable = "x".repeat(100);
+    expect(await client.modify(dn, ["add", "userPassword", "a", "b", "c", "d", unhashable])).toMatchObject(tooMany);
+    expect(
+      await client.modify(dn, ["replace", "userPassword", "a", "b", unhashable], ["replace", "userPassword", "c", "d"]),
+    ).toMatchObject(tooMany);
+    expect(await client.modify(dn, ["delete", "userPassword", "a", "b", "c", "d", "e"])).toMatchObject(tooMany);
+  });
+
+  test("comes from a user in clear text only", async () => {
+    expect(await client.modify(dn, ["replace", "userPassword", saltedSha("own")])).toMatchObject({ code: 0 });
+    const user = await Conversation.with(server);
+    expect(await user.bind(dn, "own")).toMatchObject({ code: 0 });
+    expect(await user.modify(dn, ["replace", "userPassword", saltedSha("x")])).toMatchObject({
+      code: 19,
+      message: "userPassword: a user sends a new password in clear text, not as a hash",
+    });
+    expect(await user.modify(dn, ["replace", "userPassword", "clear"])).toMatchObject({ code: 0 });
+    expect(await logsIn("clear")).toBe(true);
+  });
+
   test("changes the entry's time, and is only where a class allows it", async () => {
     const before = await attributes();
     clock.now += 5000;
