@@ -1,5 +1,6 @@
 // The registered applications: by name, and by the addresses they may call from. The registry holds one immutable list
 // at a time; replacing it is one assignment, and a request under way keeps what it began with.
+import { isDeepStrictEqual } from "node:util";
 import { type Dn, makeRdn } from "../model/dn.js";
 import type { Schema } from "../model/schema.js";
 import type { ApplicationSettings } from "../settings/application-settings.js";
@@ -9,6 +10,14 @@ export interface Application {
   readonly name: string;
   /** What it binds as: cn=NAME,ou=applications,SUFFIX. */
   readonly dn: Dn;
+}
+
+/**
+ * Whether two versions of an application let in the same users and show them the same: then whom the one let in stays
+ * when the other takes its place.
+ */
+export function admitsAlike({ settings: one }: Application, { settings: other }: Application): boolean {
+  return isDeepStrictEqual([one.login, one.view], [other.login, other.view]);
 }
 
 /** Where the applications stand in the tree. */

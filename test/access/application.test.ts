@@ -1,0 +1,32 @@
+import { expect, test } from "vitest";
+import { type Application, ApplicationRegistry, admitsAlike } from "../../src/access/application.js";
+import { Dn } from "../../src/model/dn.js";
+import { standardSchema } from "../../src/model/standard-schema.js";
+import { readApplications } from "../../src/settings/application-settings.js";
+import { applicationsYaml } from "./applications.js";
+
+function application(...more: string[]): Application {
+  const found = readApplications(applicationsYaml({ wiki: { more } }), "applications.yaml");
+  if ("problems" in found) throw new Error("applications.yaml has problems");
+  return new ApplicationRegistry(Dn.parse("dc=example,dc=com"), standardSchema, found.applications).all[0]!;
+}
+
+const login = "login: [staff, administrators]";
+const view = 'view: { users: "(departmentNumber=sales)", hideAttributes: [mail] }';
+
+test("an application that is read anew as it was lets in the same users", () => {
+  expect(admitsAlike(application(), application())).toBe(true);
+  expect(admitsAlike(application(login, view), application(login, view))).toBe(true);
+  expect(admitsAlike(application(login), application(login, "description: Another word"))).toBe(true);
+});
+
+test.each([
+  ["a login rule that was not there", [view], [view, login]],
+  ["none of the groups", [login], ["login: []"]],
+  ["one group less", [login], ["login: [staff]"]],
+  ["another group", [login], ["login: [staff, design]"]],
+  ["other users in the view", [view], [view.replace("sales", "design")]],
+  ["one attribute more that is hidden", [view], [view.replace("[mail]", "[mail, title]")]],
+])("with %s it does not", (_, before, after) => {
+  expect(admitsAlike(application(...before), application(...after))).toBe(false);
+});
