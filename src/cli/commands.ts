@@ -40,7 +40,7 @@ export async function run(args: readonly string[]): Promise<number> {
   const program = new Command("gatehouse")
     .description("A directory server for teams: LDAP for users, groups and the applications that ask about them.")
     .version(version())
-    .helpCommand(false)
+    .helpCommand("help [command]", "Show the help of a command.")
     .exitOverride()
     .showHelpAfterError("(--help says how)");
   for (const add of commands) add(program);

@@ -1,5 +1,6 @@
 // gatehouse export: the store of a server that does not run, as LDIF.
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import type { Command } from "commander";
 import { LdifWriter } from "../ldif/writer.js";
@@ -7,11 +8,13 @@ import type { Reading } from "../store/reading.js";
 import { addCommand, type ConfigOption } from "./command.js";
 import { settingsOf, withStore } from "./configuration.js";
 import { EntryWriter, type EntryWriterOptions } from "./entry-writer.js";
+import { Failure } from "./failure.js";
 import { counted, note, pace } from "./output.js";
 import { Progress } from "./progress.js";
 
 interface ExportOptions extends ConfigOption {
   readonly operational?: true;
+  readonly force?: true;
 }
 
 export function exportEntries(program: Command): void {
@@ -24,7 +27,11 @@ export function exportEntries(program: Command): void {
     "gatehouse export | gzip > backup.ldif.gz",
   )
     .option("--operational", "with entryUUID, and when and by whom each entry was written")
+    .option("--force", "replace the file where it exists")
     .action(async (file: string | undefined, options: ExportOptions) => {
+      if (file !== undefined && !options.force && existsSync(file)) {
+        throw new Failure(`gatehouse: ${file} exists already, and is left as it is; --force replaces it`);
+      }
       const settings = await settingsOf(options.config);
       const began = performance.now();
       await withStore(settings, { make: false }, async (store) => {

@@ -40,11 +40,16 @@ const systemSentences: Readonly<Record<string, string>> = {
   ENOTFOUND: "the host name is not known",
 };
 
+/** Below it, a port is for the administrator. */
+const firstFreePort = 1024;
+const lowPortSentence = `permission denied: an ordinary user cannot listen on a port below ${firstFreePort}; take a higher one, or give the process CAP_NET_BIND_SERVICE`;
+
 function systemSentence(error: unknown): string | undefined {
   if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return undefined;
-  const reason = systemSentences[error.code];
   if (!("syscall" in error)) return undefined;
   const { path, address, port } = error as { path?: string; address?: string; port?: number };
+  const isLowPort = error.code === "EACCES" && port !== undefined && port < firstFreePort;
+  const reason = isLowPort ? lowPortSentence : systemSentences[error.code];
   const subject = path ?? (address === undefined ? undefined : `${address}${port === undefined ? "" : `:${port}`}`);
   return subject === undefined ? (reason ?? error.message) : `${subject}: ${reason ?? error.message}`;
 }

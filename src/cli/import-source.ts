@@ -20,15 +20,14 @@ export interface ImportSource {
 
 const pieceBytes = 1024 * 1024;
 
-/** `-` is standard input. */
-export async function openSource(path: string, entryBytes: number): Promise<ImportSource> {
-  if (path === "-") return new StreamSource("stdin", () => process.stdin, { entryBytes });
+/** `-` is standard input. `allowFiles`: it may name files, which are read as well; who wrote it is then trusted. */
+export async function openSource(path: string, entryBytes: number, allowFiles = false): Promise<ImportSource> {
+  if (path === "-") return new StreamSource("stdin", () => process.stdin, { entryBytes, allowFiles });
   const found = await stat(path);
   const file = () => createReadStream(path, { highWaterMark: pieceBytes });
-  // Whoever names a file may also name others in it; what comes through a pipe may be from anybody.
   return found.isFile() || found.isDirectory()
-    ? new StreamSource(path, file, { entryBytes, bytes: found.size, isRepeatable: true, allowFiles: true })
-    : new StreamSource(path, file, { entryBytes });
+    ? new StreamSource(path, file, { entryBytes, bytes: found.size, isRepeatable: true, allowFiles })
+    : new StreamSource(path, file, { entryBytes, allowFiles });
 }
 
 interface StreamSourceOptions {
@@ -72,6 +71,10 @@ class StreamSource implements ImportSource {
     return this.#options.entryBytes;
   }
 
+  get allowFiles(): boolean {
+    return this.#options.allowFiles ?? false;
+  }
+
   async close(): Promise<void> {
     await this.#options.close?.();
   }
@@ -99,6 +102,7 @@ export async function repeatable(source: ImportSource): Promise<ImportSource> {
   const again = () => file.createReadStream({ start: 0, autoClose: false, highWaterMark: pieceBytes });
   return new StreamSource(source.name, again, {
     entryBytes: source.entryBytes,
+    allowFiles: source.allowFiles,
     bytes: size,
     isRepeatable: true,
     close: () => file.close(),

@@ -18,6 +18,7 @@ import { Progress } from "./progress.js";
 interface ImportCommandOptions extends ConfigOption {
   readonly continue?: true;
   readonly dryRun?: true;
+  readonly allowFiles?: true;
 }
 
 export function importEntries(program: Command): void {
@@ -32,9 +33,10 @@ export function importEntries(program: Command): void {
   )
     .option("--continue", "load what is right of a file with errors")
     .option("--dry-run", "say what is wrong with the file, and load nothing")
+    .option("--allow-files", "read the files that the file names (attribute:< file:///path)")
     .action(async (file: string, options: ImportCommandOptions) => {
       const settings = await settingsOf(options.config);
-      const source = await openSource(file, settings.server.limits.entryBytes);
+      const source = await openSource(file, settings.server.limits.entryBytes, options.allowFiles);
       const progress = new Progress(source.bytes);
       try {
         if (options.dryRun) await dryRun(source, settings, progress);
@@ -56,6 +58,7 @@ async function dryRun(source: ImportSource, settings: Settings, progress: Progre
   const { check, problems } = hasStore(settings) ? await withStore(settings, { make: false }, run) : await run();
   progress.end();
   refuseProblems(problems, "");
+  refuseNothing(source, check);
   print(`${source.name} is right: ${described(check)} could be imported`);
 }
 
@@ -84,6 +87,7 @@ async function load(
   }
   progress.end();
   const { entries, changes, problems, unknownPasswords } = outcome;
+  if (problems.count === 0) refuseNothing(source, outcome);
   if (unknownPasswords > 0) {
     note(
       `${counted(unknownPasswords, "password")} of a scheme that is not known here: kept, but nobody can log in with one`,
@@ -97,6 +101,11 @@ async function load(
     );
   }
   refuseProblems(problems, isPartial ? `: ${described(outcome)} imported` : ": nothing was imported");
+}
+
+/** A file that was cut off, or the output of a command that failed. */
+function refuseNothing({ name }: ImportSource, { entries, changes }: Pick<ImportOutcome, "entries" | "changes">): void {
+  if (entries + changes === 0) throw new Failure(`gatehouse: ${name}: the file holds no entries`);
 }
 
 function described({ entries, changes }: { readonly entries: number; readonly changes: number }): string {

@@ -147,17 +147,36 @@ const passwordHash: Shape<Secret> = {
 
 const addressRange = parsed('an address such as "192.0.2.10" or "198.51.100.0/24"', AddressRange.parse);
 
-const filter = parsed('a filter such as "(departmentNumber=sales)"', (value) => parseFilter(value));
+// An attribute misspelled in a view would hide what should be seen, or show what should be hidden, so it has to be one
+// of the schema.
 
-// An attribute misspelled here would be shown to whom it should be hidden from, so it has to be one of the schema.
+const filter = parsed('a filter such as "(departmentNumber=sales)"', (value) => {
+  const found = parseFilter(value);
+  for (const name of attributesOf(found)) requireKnown(name);
+  return found;
+});
+
+/** Without their options. */
+function attributesOf(filter: Filter): readonly string[] {
+  if (filter.kind === "and" || filter.kind === "or") return filter.filters.flatMap(attributesOf);
+  if (filter.kind === "not") return attributesOf(filter.filter);
+  return filter.attribute === undefined ? [] : [filter.attribute.replace(/;.*/, "")];
+}
+
 const attributeType = parsed("the name of an attribute", (value) => {
   if (!isAttributeType(value)) {
     throw new SettingError(`${JSON.stringify(value)} is not the name of an attribute, such as telephoneNumber`);
   }
-  if (standardSchema.attributeType(value)) return value;
-  const names = standardSchema.attributeTypes.flatMap((type) => type.names);
-  throw new SettingError(`${JSON.stringify(value)} is not an attribute of the schema${didYouMean(value, names)}`);
+  requireKnown(value);
+  return value;
 });
+
+function requireKnown(attribute: string): void {
+  if (standardSchema.attributeType(attribute)) return;
+  const names = standardSchema.attributeTypes.flatMap((type) => type.names);
+  const hint = didYouMean(attribute, names);
+  throw new SettingError(`${JSON.stringify(attribute)} is not an attribute of the schema${hint}`);
+}
 
 const rightsList = made(listOf(oneOf(rights)), (list): ReadonlySet<Right> => new Set(list));
 

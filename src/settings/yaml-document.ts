@@ -12,6 +12,7 @@ import {
   type Node,
   type ParsedNode,
   parseDocument,
+  visit,
   type YAMLError,
 } from "yaml";
 import type { Problem } from "./problem.js";
@@ -70,7 +71,16 @@ export function readYaml(text: string, file: string): { root: YamlNode } | { pro
     return { problems: [problem(0, "is nested too deep to be read")] };
   }
   const faults = [...document.errors, ...document.warnings];
-  if (faults.length > 0) return { problems: faults.map((fault) => problem(fault.pos[0], sentenceOf(fault))) };
+  const isDuplicate = ({ code }: YAMLError) => code === "DUPLICATE_KEY";
+  // What follows the first error of syntax comes of it as often as not.
+  const told = faults.every(isDuplicate) ? faults : faults.filter((fault) => !isDuplicate(fault)).slice(0, 1);
+  if (told.length > 0) {
+    return {
+      problems: told.map((fault) =>
+        problem(fault.pos[0], isDuplicate(fault) ? duplicateSentence(document, fault, lines) : sentenceOf(fault)),
+      ),
+    };
+  }
   try {
     return { root: new TreeBuilder(document, lines).node(document.contents, undefined, 0) };
   } catch (error) {
@@ -79,9 +89,26 @@ export function readYaml(text: string, file: string): { root: YamlNode } | { pro
   }
 }
 
+/** With the key's name and the line that it stands in first. */
+function duplicateSentence(document: Document.Parsed, { pos: [offset] }: YAMLError, lines: LineCounter): string {
+  let sentence = "the key stands here a second time: keep one of the two";
+  visit(document, {
+    Map(_, { items }) {
+      const keys = items.map(({ key }) => key).filter(isScalar);
+      const second = keys.find(({ range }) => range?.[0] === offset);
+      if (!second) return undefined;
+      const name = String(second.value);
+      const first = keys.find(({ value }) => String(value) === name);
+      const { line } = lines.linePos(first?.range?.[0] ?? offset);
+      sentence = `the key ${JSON.stringify(name)} stands in line ${line} already: keep one of the two`;
+      return visit.BREAK;
+    },
+  });
+  return sentence;
+}
+
 /** yaml's own words, cut where they go on to quote the text: it may be a password. */
 function sentenceOf({ code, message }: YAMLError): string {
-  if (code === "DUPLICATE_KEY") return "the key stands here a second time: keep one of the two";
   if (code === "MULTIPLE_DOCS") return "a second document begins here: a configuration file is one YAML document";
   if (code === "TAB_AS_INDENT") return "is indented with a tab: YAML is indented with spaces";
   if (code === "TAG_RESOLVE_FAILED") return "has a YAML tag: write the value without the tag";

@@ -31,11 +31,16 @@ export class Listener {
 
   /** Begins to listen; resolves with the URL that is bound, its port chosen where 0 was asked for. */
   async listen(address: ListenAddress): Promise<string> {
+    let isBound = false;
     const server = new LdapjsServer(
       (socket) => this.#accept(socket),
-      (error) => this.#telemetry.log.error({ err: error }, "a listener failed"),
+      (error) => {
+        // Before that, the error is thrown to whoever wants to listen.
+        if (isBound) this.#telemetry.log.error({ err: error }, "a listener failed");
+      },
     );
     const bound = await server.listen(address.host, address.port);
+    isBound = true;
     this.#servers.push(server);
     const host = bound.family === "IPv6" ? `[${bound.address}]` : bound.address;
     return `${address.scheme}://${host}:${bound.port}`;

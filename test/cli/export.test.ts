@@ -155,3 +155,15 @@ test("verify prints what does not agree, and fails", async () => {
   expect([code, stdout]).toEqual([1, "4 entries, but the count says 9\n"]);
   expect(stderr).toBe("the store has 1 fault in 9 entries\n");
 });
+
+test("an export writes over a file with --force alone", async () => {
+  const folder = await filled(units);
+  await write(folder, "out.ldif", "mine");
+  const { code, stderr } = await gatehouse(["export", "out.ldif"], { folder });
+  expect([code, stderr]).toEqual([
+    1,
+    "gatehouse: out.ldif exists already, and is left as it is; --force replaces it\n",
+  ]);
+  expect(await read(folder, "out.ldif")).toBe("mine");
+  expect(await exported(folder, "out.ldif", "--force")).toContain("ou=people");
+});

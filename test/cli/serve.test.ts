@@ -106,9 +106,11 @@ test("an address that is in use is one sentence", async () => {
   const folder = await installation();
   const text = await read(folder, "config/server.yaml");
   await write(folder, "config/server.yaml", text.replace(":0]", `:${port}]`));
-  const { code, stderr } = await new Server(folder).ended;
+  const server = new Server(folder);
+  const { code, stderr } = await server.ended;
   expect(code).toBe(1);
   expect(stderr).toMatch(new RegExp(`^gatehouse: .*${port}.*in use.*\n$`));
+  expect(server.lines).toEqual([]);
 });
 
 test("SIGHUP takes in applications.yaml, and keeps the old one where the new one is wrong", async () => {

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { sentencesOf } from "../../src/cli/failure.js";
 import { gatehouse, installation, write } from "./gatehouse.js";
 
 test.each([
@@ -112,4 +113,19 @@ test.each([
   const { code, stdout, stderr } = await gatehouse(["hash"], { input });
   expect(stderr).toContain(sentence);
   expect([code, stdout]).toEqual([1, ""]);
+});
+
+test("help shows the help of a command", async () => {
+  expect(await gatehouse(["help", "import"])).toEqual(await gatehouse(["import", "--help"]));
+  expect(await gatehouse(["help"])).toMatchObject({ code: 0, stdout: expect.stringContaining("Usage: gatehouse") });
+});
+
+test("a port that an ordinary user cannot take", () => {
+  const error = Object.assign(new Error("listen EACCES"), {
+    code: "EACCES",
+    syscall: "listen",
+    address: "::1",
+    port: 389,
+  });
+  expect(sentencesOf(error)).toEqual([expect.stringContaining("::1:389: permission denied: an ordinary user cannot")]);
 });

@@ -204,7 +204,7 @@ describe("a name", () => {
 });
 
 test("settings are frozen all the way down, sets included", () => {
-  const [wiki] = applications(withLines({ access: "{ users: [read] }", view: '{ users: "(&(a=b)(c=d))" }' }));
+  const [wiki] = applications(withLines({ access: "{ users: [read] }", view: '{ users: "(&(cn=b)(sn=d))" }' }));
   for (const part of [wiki, wiki?.rights, wiki?.rights.users, wiki?.addresses, wiki?.passwords, wiki?.view?.users]) {
     expect(Object.isFrozen(part)).toBe(true);
   }
@@ -218,5 +218,13 @@ test("an attribute to hide has to be one of the schema: a misspelled one would b
   expect(hiding('"2.5.4.20"')).toEqual([]);
   expect(hiding("telephonNumber")).toEqual([
     'applications.yaml:6:34  applications[0].view.hideAttributes[1]: "telephonNumber" is not an attribute of the schema (did you mean "telephoneNumber"?)',
+  ]);
+});
+
+test("a filter of a view names attributes of the schema alone", () => {
+  const seeing = (filter: string) => problems(withLines({ view: `{ users: "${filter}" }` }));
+  expect(seeing("(&(DEPARTMENTNUMBER=sales)(!(description;lang-de=*))(:caseIgnoreMatch:=x))")).toEqual([]);
+  expect(seeing("(|(cn=a)(!(departmentNumbr=sales)))")).toEqual([
+    'applications.yaml:6:20  applications[0].view.users: "departmentNumbr" is not an attribute of the schema (did you mean "departmentNumber"?)',
   ]);
 });

@@ -141,7 +141,7 @@ test("a wrong name in the suffix is a problem at its place", () => {
 describe("what is not YAML is a problem at its place", () => {
   test.each([
     ["suffix: [a\nlisten: b\n", /^server.yaml:2:\d+ {2}is not YAML \(.+\)$/],
-    ["suffix: a\nsuffix: b\n", /^server.yaml:2:1 {2}the key stands here a second time/],
+    ["suffix: a\nsuffix: b\n", /^server.yaml:2:1 {2}the key "suffix" stands in line 1 already: keep one of the two$/],
     ["suffix: a\n\tlisten: b\n", /^server.yaml:2:\d+ {2}is/],
     ["a: 1\n---\nb: 2\n", /a second document begins here/],
     ["suffix: !secret x\n", /^server.yaml:1:9 {2}has a YAML tag/],
