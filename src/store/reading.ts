@@ -256,11 +256,20 @@ export class Reading {
     return rule?.normalize(Buffer.from(uid), this.schema) ?? Buffer.from(uid).toString("latin1");
   }
 
+  /** All entries that have this value of an indexed attribute (or whose value shares its key), however many. */
+  async allWithValue(type: AttributeType, normal: string): Promise<number[]> {
+    return (await loadPostings(this.rows, keys.equality(this.#indexNumber(type), normal)))!;
+  }
+
   /** Entries that have this value of an indexed attribute (or whose value shares its key). */
   withValue(type: AttributeType, normal: string): Postings {
+    return readPostings(this.rows, keys.equality(this.#indexNumber(type), normal));
+  }
+
+  #indexNumber(type: AttributeType): number {
     const number = this.frame.indexes.numberOf(type);
     if (number === undefined) throw new Error(`${type.name} is not indexed`);
-    return readPostings(this.rows, keys.equality(number, normal));
+    return number;
   }
 
   #count(key: string): number {
