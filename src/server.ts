@@ -70,6 +70,8 @@ export async function startServer(settings: Settings, options: ServerOptions): P
     closers.push(() => listener.close(grace));
     const listen: string[] = [];
     for (const address of server.listen) listen.push(await listener.listen(address));
+    // Beside the first requests, not before them.
+    store.warm().catch((error: unknown) => log.warn({ err: error }, "the cache could not be warmed"));
     // One after the other: the list that was read last is the one that stays.
     let reloaded: Promise<unknown> = Promise.resolve();
     const reloadNext = () => {
