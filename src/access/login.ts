@@ -1,7 +1,9 @@
 // Who may log in, and through which application (rule 3 of the gate).
 import { listedValues } from "../model/attribute-list.js";
-import type { Dn } from "../model/dn.js";
+import { Dn, makeRdn } from "../model/dn.js";
+import { LdapError } from "../model/failure.js";
 import { matchFilter } from "../model/filter-match.js";
+import type { NormalForm } from "../model/schema.js";
 import type { StoredEntry } from "../store/entry-row.js";
 import type { Reading } from "../store/reading.js";
 import type { Application } from "./application.js";
@@ -49,7 +51,8 @@ async function admits(
   if (!isInView(directory, reading, application, entry)) return false;
   const { login } = application.settings;
   if (login === undefined) return true;
-  const wanted = new Set(login.flatMap((name) => groupsNamed(reading, name)));
+  const wanted = new Set<number>();
+  for (const name of login) for (const group of await groupsNamed(reading, name)) wanted.add(group);
   if (wanted.size === 0) return false;
   const around = await groupsAround(reading, entry.id, wanted);
   return [...wanted].some((group) => around.has(group));
@@ -64,21 +67,52 @@ function isInView(directory: Directory, reading: Reading, application: Applicati
   return matchFilter(seen, new VisibleEntry(entry, sight), reading.schema) === true;
 }
 
-/** Groups by their cn, as `login:` names them. */
-function groupsNamed(reading: Reading, name: string): number[] {
+/**
+ * The groups that an entry of `login:` means. A DN (it holds a `=`) means the group that has it. A name means
+ * cn=NAME,ou=groups,SUFFIX; where there is none, the one group of that cn directly below ou=groups,SUFFIX; where there is
+ * none there either, the one of that cn in the whole tree. Where several could be meant none is, so that who may add
+ * groups somewhere cannot let anybody in by giving one of them a name that is in use.
+ */
+async function groupsNamed(reading: Reading, name: string): Promise<number[]> {
+  if (name.includes("=")) return groupAt(reading, parsed(name));
+  const value = Buffer.from(name);
+  const groups = reading.frame.suffix.child(makeRdn([{ type: "ou", value: Buffer.from("groups") }]));
+  const usual = groupAt(reading, groups.child(makeRdn([{ type: "cn", value }])));
+  if (usual.length > 0) return usual;
   const type = reading.schema.attributeType("cn");
-  const normal = type?.equality?.normalize(Buffer.from(name), reading.schema);
+  const normal = type?.equality?.normalize(value, reading.schema);
   if (!type || normal === undefined) return [];
-  return reading.withValue(type, normal).tail.filter((id) => {
+  const named = (await reading.allWithValue(type, normal)).flatMap((id) => {
     const entry = reading.entry(id);
-    return entry?.kind === "group" && hasName(entry, reading, name);
+    return entry?.kind === "group" && hasName(entry, reading, normal) ? [entry] : [];
   });
+  const parent = reading.resolve(groups);
+  const below = named.filter((entry) => entry.parent === parent);
+  const meant = below.length > 0 ? below : named;
+  return meant.length === 1 ? [meant[0]!.id] : [];
 }
 
-function hasName({ bytes, attributesStart, attributesEnd }: StoredEntry, reading: Reading, name: string): boolean {
+function groupAt(reading: Reading, dn: Dn | undefined): number[] {
+  const entry = dn && reading.find(dn);
+  return entry?.kind === "group" ? [entry.id] : [];
+}
+
+function parsed(name: string): Dn | undefined {
+  try {
+    return Dn.parse(name);
+  } catch (error) {
+    if (error instanceof LdapError) return undefined;
+    throw error;
+  }
+}
+
+function hasName(
+  { bytes, attributesStart, attributesEnd }: StoredEntry,
+  reading: Reading,
+  normal: NormalForm,
+): boolean {
   const rule = reading.schema.attributeType("cn")?.equality;
-  const wanted = rule?.normalize(Buffer.from(name), reading.schema);
   return listedValues(bytes, attributesStart, attributesEnd, "cn").some(
-    (value) => rule?.normalize(value, reading.schema) === wanted,
+    (value) => rule?.normalize(value, reading.schema) === normal,
   );
 }

@@ -14,6 +14,12 @@ const applications = applicationsYaml({
   gone: { addresses: "[127.0.0.1, 127.0.0.4]", more: ["enabled: false"] },
   nobody: { addresses: "[127.0.0.5]", access: "admin", more: ["login: []"] },
   circle: { addresses: "[127.0.0.6]", access: "login", more: ["login: [ring-a, missing-group]"] },
+  far: { addresses: "[127.0.0.17]", access: "login", more: ["login: [far-group]"] },
+  byDn: {
+    addresses: "[127.0.0.18]",
+    access: "login",
+    more: ['login: ["CN=by-dn, ou=people,dc=example,dc=com", "=x"]'],
+  },
   sales: { addresses: "[127.0.0.7]", access: "login", more: ['view: { users: "(departmentNumber=sales)" }'] },
 });
 
@@ -141,6 +147,50 @@ describe("a user", () => {
     expect((await from("127.0.0.6", "leo")).answer.code).toBe(0);
     expect((await from("127.0.0.6", "ann")).answer.code).toBe(49);
     expect((await from("127.0.0.5", "ann")).answer.code).toBe(49);
+  });
+
+  test("logs in as a member however many others are called like the group", async () => {
+    const admin = await Conversation.as("manager", server);
+    const namesakes = Array.from({ length: 140 }, (_, n) => userDn(`namesake${n}`));
+    const person = { objectClass: "inetOrgPerson", cn: ["tracker-users", "far-group"], sn: "x" };
+    for (const dn of namesakes) expect(await admin.add(dn, person)).toMatchObject({ code: 0 });
+    await admin.add(`cn=far-group,ou=people,${suffix}`, { objectClass: "groupOfNames", member: userDn("leo") });
+    expect((await from("127.0.0.9", "ella")).answer.code).toBe(0);
+    expect((await from("127.0.0.17", "leo")).answer.code).toBe(0);
+    for (const dn of [...namesakes, `cn=far-group,ou=people,${suffix}`]) await admin.remove(dn);
+  });
+
+  test("is let in by no group that took a login group's name elsewhere", async () => {
+    const admin = await Conversation.as("manager", server);
+    const group = (more: object) => ({ objectClass: "groupOfNames", member: userDn("leo"), ...more });
+    const false1 = `cn=tracker-users,ou=people,${suffix}`;
+    const false2 = `description=x,ou=groups,${suffix}`;
+    expect(await admin.add(false1, group({}))).toMatchObject({ code: 0 });
+    expect(await admin.add(false2, group({ cn: ["x", "tracker-users"] }))).toMatchObject({ code: 0 });
+    expect((await from("127.0.0.9", "leo")).answer.code).toBe(49);
+    expect((await from("127.0.0.9", "ella")).answer.code).toBe(0);
+    await admin.remove(false1);
+    await admin.remove(false2);
+    // Two of a name, and none where groups usually are: nobody knows which is meant.
+    const [one, two] = ["people", "groups"].map((ou) => `cn=far-group,ou=far,ou=${ou},${suffix}`);
+    for (const ou of ["people", "groups"])
+      await admin.add(`ou=far,ou=${ou},${suffix}`, { objectClass: "organizationalUnit" });
+    expect(await admin.add(one!, group({}))).toMatchObject({ code: 0 });
+    expect((await from("127.0.0.17", "leo")).answer.code).toBe(0);
+    expect(await admin.add(two!, group({}))).toMatchObject({ code: 0 });
+    expect((await from("127.0.0.17", "leo")).answer.code).toBe(49);
+    await admin.remove(one!);
+    await admin.remove(two!);
+  });
+
+  test("logs in as a member of a group that is given by its DN, and of that one alone", async () => {
+    expect((await from("127.0.0.18", "leo")).answer.code).toBe(49);
+    const admin = await Conversation.as("manager", server);
+    const dn = `cn=by-dn,ou=people,${suffix}`;
+    expect(await admin.add(dn, { objectClass: "groupOfNames", member: userDn("leo") })).toMatchObject({ code: 0 });
+    expect((await from("127.0.0.18", "leo")).answer.code).toBe(0);
+    expect((await from("127.0.0.18", "ann")).answer.code).toBe(49);
+    await admin.remove(dn);
   });
 
   test("outside an application's view does not log in through it", async () => {
