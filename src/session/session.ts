@@ -1,7 +1,7 @@
 // One connection's life: who it is, what is under way, and in which order. A bind runs alone: it waits for what is under
 // way, and nothing is taken until it has ended. Everything else runs at the same time, and every operation gets exactly
 // one result, whatever happens in it.
-import type { Application } from "../access/application.js";
+import { type Application, admitsAlike } from "../access/application.js";
 import { anonymous, Permissions, type Subject } from "../access/permissions.js";
 import { View } from "../access/view.js";
 import type { Answered, Answering, Answers, Cancellation, OperationName, Request, Result } from "../model/message.js";
@@ -258,7 +258,9 @@ export class Session implements Caller {
       const application = current(subject.application);
       this.become(application ? { kind: "application", application } : anonymous);
     } else if (subject.kind === "user") {
-      const still = subject.applications.map(current).filter((one) => one !== undefined);
+      const still = subject.applications.flatMap((old) =>
+        allowed.filter((one) => one.name === old.name && admitsAlike(old, one)),
+      );
       this.become(still.length > 0 ? { ...subject, applications: still } : anonymous);
     }
   }

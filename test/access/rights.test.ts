@@ -263,6 +263,17 @@ describe("applications.yaml read anew", () => {
     expect(await user.whoAmI()).toBe("");
     expect((await user.bindUser("ann")).code).toBe(0);
   });
+
+  test("that narrows who may log in puts out whom it let in, and leaves the others", async () => {
+    const own = await startedServer({ applications: applicationsYaml({ wiki: {}, other: {} }) });
+    const user = await Conversation.with(own);
+    await user.bindUser("ann");
+    await reload(own, { wiki: { more: ["login: [design]"] }, other: {} });
+    expect(await user.whoAmI()).toBe(`dn:${userDn("ann")}`);
+    await reload(own, { wiki: { more: ["login: [design]"] }, other: { more: ["login: []"] } });
+    expect(await user.whoAmI()).toBe("");
+    expect((await user.bindUser("ann")).code).toBe(49);
+  });
 });
 
 test("a write leaves one line: who, what, where, and which attributes", async () => {

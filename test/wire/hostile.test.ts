@@ -301,11 +301,13 @@ describe("filters", () => {
 
   test("of 4096 parts are worked on, of 4097 refused", async () => {
     const client = await RawClient.connect(server.port);
+    expect((await client.bind("cn=wiki,ou=applications,dc=example,dc=com", "wiki-secret", 9)).code).toBe(0);
+    const base = "dc=example,dc=com";
     const parts = (count: number) =>
       send.or(...Array.from({ length: count - 1 }, (_, n) => send.equality("cn", `${n}`)));
-    client.send(send.search(1, { base: "", scope: 0, filter: parts(4096) }));
+    client.send(send.search(1, { base, scope: 0, filter: parts(4096) }));
     expect(await client.result(1)).toMatchObject({ code: 0 });
-    client.send(send.search(2, { base: "", scope: 0, filter: parts(4097) }));
+    client.send(send.search(2, { base, scope: 0, filter: parts(4097) }));
     expect(await client.result(2)).toMatchObject({ code: 2 });
   });
 
