@@ -180,7 +180,7 @@ function compileExtensible(filter: ExtensibleFilter, scope: FilterScope): Compil
   const found = filter.attribute === undefined ? undefined : assertionOn(filter.attribute, scope);
   if (filter.attribute !== undefined && !found) return undecided;
   const rule = filter.rule === undefined ? found?.type.equality : scope.schema.matchingRule(filter.rule);
-  if (!rule || rule.kind !== "equality") return undecided;
+  if (rule?.kind !== "equality") return undecided;
   if (found && !filter.dnAttributes && rule === found.type.equality) {
     return compileEquality(found, rule, filter.value, scope);
   }
