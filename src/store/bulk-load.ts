@@ -9,7 +9,15 @@ import { idBytes, type Key, keys } from "./keys.js";
 import { clearLoad, type LevelStore } from "./level-store.js";
 import { loadPostings, postingRows, readPostings, runRows, sortedUnique } from "./postings.js";
 import { type MemberName, noParent, type Reading } from "./reading.js";
-import { countValue, type EntryDraft, encodeSecrets, entryOf, idValue, newUuid } from "./transaction.js";
+import {
+  countValue,
+  type EntryDraft,
+  encodeSecrets,
+  entryOf,
+  idValue,
+  newUuid,
+  requireFitting,
+} from "./transaction.js";
 
 export interface LoadedEntry extends EntryDraft {
   readonly dn: Dn;
@@ -95,6 +103,7 @@ export class BulkLoad {
     const rdn = isSuffix ? suffix.toString() : entry.dn.rdn!.toString();
     const revision = this.#store.revision + 1;
     const stored = entryOf(id, entry, { parent, rdn, uuid, revision });
+    requireFitting(stored, this.#store.frame);
     this.#put(keys.entry(id), stored.bytes);
     this.#put(keys.child(parent, isSuffix ? normal : entry.dn.rdn!.normal(schema)), idValue(id));
     if (entry.passwords.length > 0) this.#put(keys.secrets(id), encodeSecrets(entry.passwords));

@@ -1,6 +1,9 @@
 // The fault finder: reads the whole store and says, in sentences, wherever rows that must agree do not. It changes
 // nothing, and shares no code with what writes index rows but the terms of an entry.
+import { BerReader } from "../ber/reader.js";
 import { Dn } from "../model/dn.js";
+import { entryKind } from "../model/entry-kind.js";
+import { classesOf } from "../model/schema-check.js";
 import { StoredEntry, uuidText } from "./entry-row.js";
 import { gramPrefix, type TermSink } from "./indexes.js";
 import { idAt, type Key, keys } from "./keys.js";
@@ -36,7 +39,11 @@ async function* entryFaults(rows: RowReader, store: LevelStore, entries: Map<num
   const uuids = new Set<string>();
   for await (const found of rangeOf(rows, "e")) {
     for (const { key, value } of found) {
-      const entry = new StoredEntry(idAt(key, 1), value);
+      const entry = readable(idAt(key, 1), value, store);
+      if (typeof entry === "string") {
+        yield entry;
+        continue;
+      }
       entries.set(entry.id, entry.parent);
       const uuid = uuidText(entry.uuid);
       if (uuids.has(uuid)) yield `entry ${entry.id} has the entryUUID ${uuid} of another`;
@@ -54,12 +61,64 @@ async function* entryFaults(rows: RowReader, store: LevelStore, entries: Map<num
   const lastId = rows.get(keys.meta("lastId"))?.readUIntBE(0, 6) ?? 0;
   for (const id of entries.keys()) if (id > lastId) yield `entry ${id} has an id that was never given out`;
   for await (const found of rangeOf(rows, "s")) {
-    for (const { key } of found)
+    for (const { key, value } of found) {
       if (!entries.has(idAt(key, 1))) yield `passwords of entry ${idAt(key, 1)}, which does not exist`;
+      if (!isWholeSecrets(value)) yield `the passwords of entry ${idAt(key, 1)} are damaged`;
+    }
+  }
+}
+
+/** The entry of a row; a sentence where the row is damaged. */
+function readable(id: number, row: Buffer, store: LevelStore): StoredEntry | string {
+  try {
+    const entry = new StoredEntry(id, row);
+    const attributes = decodeAttributes(entry, store);
+    const kind = entryKind(classesOf(attributes.get("objectClass") ?? [], store.schema));
+    return kind === entry.kind
+      ? entry
+      : `entry ${id} is kept as ${entry.kind}, which its object classes do not make it`;
+  } catch (error) {
+    return `the row of entry ${id} is damaged: ${error instanceof Error ? error.message : error}`;
+  }
+}
+
+/** Reads every byte of the attribute list, strictly: what is written only by us is trusted everywhere else. */
+function decodeAttributes({ bytes, attributesStart }: StoredEntry, store: LevelStore): Map<string, Buffer[]> {
+  const reader = new BerReader(bytes, attributesStart);
+  const attributes = new Map<string, Buffer[]>();
+  while (!reader.done) {
+    const attribute = reader.open(0x30);
+    const type = reader.text();
+    if (!store.schema.describe(type)) throw new Error(`it holds ${type}, which the schema does not know`);
+    const values: Buffer[] = [];
+    const set = reader.open(0x31);
+    while (!reader.done) values.push(reader.octets());
+    reader.close(set);
+    reader.close(attribute);
+    attributes.set(type, values);
+  }
+  return attributes;
+}
+
+/** Entries that no way leads to from the suffix: they stand below each other. */
+function* unreachable(entries: ReadonlyMap<number, number>): Generator<string> {
+  const reached = new Set<number>();
+  for (const id of entries.keys()) {
+    const path: number[] = [];
+    const onPath = new Set<number>();
+    let at: number | undefined = id;
+    while (at !== undefined && at !== noParent && !reached.has(at) && !onPath.has(at)) {
+      path.push(at);
+      onPath.add(at);
+      at = entries.get(at);
+    }
+    if (at !== undefined && onPath.has(at)) yield `entry ${id} stands below itself, cut off from the suffix`;
+    for (const passed of path) reached.add(passed);
   }
 }
 
 async function* treeFaults(rows: RowReader, entries: Map<number, number>): AsyncGenerator<string> {
+  yield* unreachable(entries);
   const childCounts = new Map<number, number>();
   for (const [id, parent] of entries) {
     if (parent === noParent) continue;
@@ -199,7 +258,8 @@ async function* indexFaults(rows: RowReader, store: LevelStore, pass: number, pa
   for await (const found of rangeOf(rows, "e")) {
     for (const { key, value } of found) {
       id = idAt(key, 1);
-      store.frame.indexes.terms(new StoredEntry(id, value), sink);
+      const entry = readable(id, value, store);
+      if (typeof entry !== "string") store.frame.indexes.terms(entry, sink);
     }
   }
   for (const space of ["i", "p"]) {
@@ -249,8 +309,9 @@ async function* runFaults(rows: RowReader): AsyncGenerator<string> {
 async function* changeFaults(rows: RowReader, store: LevelStore): AsyncGenerator<string> {
   let expected: number | undefined;
   for await (const found of rangeOf(rows, "l")) {
-    for (const { key } of found) {
+    for (const { key, value } of found) {
       const revision = idAt(key, 1);
+      if (!isJson(value)) yield `the change record of revision ${revision} is damaged`;
       if (expected !== undefined && revision !== expected) yield `the change log lacks revision ${expected}`;
       expected = revision + 1;
     }
@@ -279,4 +340,20 @@ function sumOf(key: Key): number {
 
 function shown(key: Key): string {
   return JSON.stringify(key);
+}
+
+/** Whether every password stands whole behind its length. */
+function isWholeSecrets(row: Buffer): boolean {
+  let at = 0;
+  while (at + 2 <= row.length) at += 2 + row.readUInt16BE(at);
+  return at === row.length;
+}
+
+function isJson(value: Buffer): boolean {
+  try {
+    JSON.parse(value.toString("utf8"));
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -100,7 +100,8 @@ export class LevelStore implements Store {
     const numbers = await numberTypes(rows, schema, changes);
     if (changes.size > 0) await rows.write(changes, 0);
     const dns = new SharedDns(Math.floor(options.limits.cacheBytes / 4));
-    const frame = { schema, suffix, indexes: new Indexes(schema, numbers), dns };
+    const { entryBytes, dnBytes } = options.limits;
+    const frame = { schema, suffix, indexes: new Indexes(schema, numbers), dns, limits: { entryBytes, dnBytes } };
     const store = new LevelStore(rows, frame, dns, options);
     const last = await lastRevision(rows);
     rows.startAt(last);
@@ -266,7 +267,7 @@ export class LevelStore implements Store {
     const reason = this.#failure instanceof Error ? rootCause(this.#failure) : String(this.#failure);
     return new LdapError(
       "unavailable",
-      `the store takes no writes since one failed (${reason}); nothing acknowledged is lost`,
+      `the store takes no writes since one failed (${reason}); nothing acknowledged is lost. Mend that, then restart the server`,
       {
         cause: this.#failure,
       },

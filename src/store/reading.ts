@@ -1,6 +1,7 @@
 // The directory as of one moment: entries, the tree, names, memberships. Used for reading at a snapshot and, with a
 // transaction's uncommitted changes laid over it, for writing.
 import { Dn, type Rdn } from "../model/dn.js";
+import type { Limits } from "../model/limits.js";
 import type { AttributeType, Schema } from "../model/schema.js";
 import { StoredEntry } from "./entry-row.js";
 import type { Indexes } from "./indexes.js";
@@ -20,6 +21,7 @@ export interface StoreFrame {
   readonly suffix: Dn;
   readonly indexes: Indexes;
   readonly dns: DnCache;
+  readonly limits: Pick<Limits, "entryBytes" | "dnBytes">;
 }
 
 /** Who is a member: an entry by its DN, or a user by its uid as memberUid has it. */

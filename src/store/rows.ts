@@ -110,12 +110,14 @@ export class RowSnapshot implements RowReader {
 }
 
 export class Rows {
+  readonly #path: string;
   readonly #database: Database;
   readonly #cache: LRUCache<Key, CachedRow>;
   readonly #closings = new Set<Promise<void>>();
   #newest: RowSnapshot;
 
-  private constructor(database: Database, options: RowsOptions) {
+  private constructor(path: string, database: Database, options: RowsOptions) {
+    this.#path = path;
     this.#database = database;
     this.#cache = new LRUCache({
       maxSize: options.cacheBytes,
@@ -139,7 +141,7 @@ export class Rows {
         writeBufferSize: options.writeBufferBytes ?? 16 * 1024 * 1024,
       });
       await database.open();
-      return new Rows(database as Database, options);
+      return new Rows(path, database as Database, options);
     } catch (error) {
       throw new LdapError("unavailable", openFailure(path, error), { cause: error });
     }
@@ -219,7 +221,13 @@ export class Rows {
       if (value === undefined) batch.del(bytes);
       else batch.put(bytes, value);
     }
-    await batch.write({ sync: durable });
+    try {
+      await batch.write({ sync: durable });
+    } catch (error) {
+      throw new LdapError("unavailable", `the store at ${this.#path} cannot be written: ${reasonOf(error)}`, {
+        cause: error,
+      });
+    }
     if (this.#cache.size > 0) this.#refresh(changes, revision);
     this.#advance(revision);
   }
@@ -322,9 +330,12 @@ function openFailure(path: string, error: unknown): string {
   if (codes.includes("LEVEL_LOCKED")) {
     return `the store at ${path} is in use by another process (a running server?); stop it first`;
   }
-  const reason =
-    error instanceof Error ? (error.cause instanceof Error ? error.cause.message : error.message) : String(error);
-  return `the store at ${path} cannot be opened: ${reason}`;
+  return `the store at ${path} cannot be opened: ${reasonOf(error)}`;
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? error.cause.message : error.message;
 }
 
 function errorCodes(error: unknown): string[] {

@@ -95,6 +95,8 @@ export class Transaction extends Reading {
     this.guards.push({ kind: "vacant", parent, rdn: normal });
     const id = this.#nextId();
     const entry = entryOf(id, draft, { parent, rdn, uuid, revision: this.nextRevision });
+    requireFitting(entry, this.frame);
+    this.#requireNameable(entry);
     this.#overlay.put(keys.entry(id), entry.bytes);
     this.#overlay.put(key, idValue(id));
     this.#addToCount(keys.meta("entries"), 1);
@@ -134,10 +136,19 @@ export class Transaction extends Reading {
   async #rewrite(before: StoredEntry, parent: number, rdn: string, draft: EntryDraft): Promise<StoredEntry> {
     const present = this.#present(before);
     const after = entryOf(before.id, draft, { parent, rdn, uuid: before.uuid, revision: this.nextRevision });
+    requireFitting(after, this.frame);
+    if (parent !== before.parent || rdn !== before.rdn) this.#requireNameable(after);
     this.#overlay.put(keys.entry(after.id), after.bytes);
     const changed = this.frame.indexes.changedTypes(present, after);
     await this.#reindex(this.#terms(present, changed), this.#terms(after, changed), after.id);
     return after;
+  }
+
+  /** A name longer than a client may send could not be asked for, changed or deleted. */
+  #requireNameable(entry: StoredEntry): void {
+    const { dnBytes } = this.frame.limits;
+    const length = Buffer.byteLength(this.dnOf(entry));
+    if (length > dnBytes) fail("unwillingToPerform", `a name of ${length} bytes; at most ${dnBytes} are taken`);
   }
 
   /** The entry as this transaction has left it so far, guarded by what it was before the transaction. */
@@ -343,6 +354,13 @@ function groupOf(danglingKey: Key): number {
 
 function writtenName(name: MemberName): string {
   return name.kind === "dn" ? name.written : name.uid;
+}
+
+/** Fails with adminLimitExceeded for an entry that is larger than the limit. */
+export function requireFitting({ bytes }: StoredEntry, { limits }: StoreFrame): void {
+  if (bytes.length > limits.entryBytes) {
+    fail("adminLimitExceeded", `an entry of ${bytes.length} bytes; at most ${limits.entryBytes} are kept`);
+  }
 }
 
 /** The entry that a draft becomes in its place. A draft may be an entry itself, whose facts are no own properties. */

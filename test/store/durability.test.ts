@@ -106,7 +106,9 @@ describe("a full disk", () => {
     const lines = await linesOf(child);
     const end = lines.at(-1)!;
     expect(end).toMatchObject({ refused: "unavailable", again: "unavailable" });
-    expect(end.message).toMatch(/^the store takes no writes since one failed \(.+\); nothing acknowledged is lost$/);
+    expect(end.message).toMatch(
+      /^the store takes no writes since one failed \(.+\); nothing acknowledged is lost\. Mend that, then restart the server$/,
+    );
     const acknowledged = lines.filter(({ uid }) => uid !== undefined);
     expect(acknowledged.length).toBeGreaterThan(10);
     expect(end.revision).toBe(Math.max(...acknowledged.map(({ revision }) => revision!)));

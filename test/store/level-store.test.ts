@@ -23,6 +23,7 @@ import {
   plant,
   reading,
   remove,
+  replace,
   suffix,
   temporaryFolder,
   unit,
@@ -46,6 +47,27 @@ async function loadPlant(load: BulkLoad): Promise<void> {
   await load.add(loaded(`ou=people,${suffix}`, unit("people")));
   await load.add(loaded(`ou=groups,${suffix}`, unit("groups")));
 }
+
+describe("limits", () => {
+  test("an entry larger than the limit is refused, when it is added and when it grows", async () => {
+    const store = await openStore({ limits: { entryBytes: 64 * 1024 } });
+    await plant(store);
+    const big = "x".repeat(64 * 1024);
+    const refusal = { code: "adminLimitExceeded", message: expect.stringMatching(/at most 65536 are kept/) };
+    await expect(add(store, userDn("ann"), person("ann", { description: big }))).rejects.toMatchObject(refusal);
+    await add(store, userDn("ann"), person("ann"));
+    await expect(replace(store, userDn("ann"), person("ann", { description: big }))).rejects.toMatchObject(refusal);
+  });
+
+  test("a name longer than a client may send is refused", async () => {
+    const store = await openStore({ limits: { dnBytes: 256 } });
+    await plant(store);
+    await expect(add(store, userDn("u".repeat(300)), person("u".repeat(300)))).rejects.toMatchObject({
+      code: "unwillingToPerform",
+      message: expect.stringMatching(/at most 256 are taken/),
+    });
+  });
+});
 
 describe("on disk", () => {
   test("a store of another format is refused with a sentence", async () => {
