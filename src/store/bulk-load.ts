@@ -97,13 +97,14 @@ export class BulkLoad {
     const uuid = entry.uuid ?? newUuid();
     if (this.#uuids.has(uuidText(uuid)))
       fail("constraintViolation", `entryUUID ${uuidText(uuid)} stands in the file twice`);
-    const id = ++this.#lastId;
-    this.#ids.set(normal, id);
-    if (entry.uuid) this.#uuids.add(uuidText(uuid));
+    const id = this.#lastId + 1;
     const rdn = isSuffix ? suffix.toString() : entry.dn.rdn!.toString();
     const revision = this.#store.revision + 1;
     const stored = entryOf(id, entry, { parent, rdn, uuid, revision });
     requireFitting(stored, this.#store.frame);
+    this.#lastId = id;
+    this.#ids.set(normal, id);
+    if (entry.uuid) this.#uuids.add(uuidText(uuid));
     this.#put(keys.entry(id), stored.bytes);
     this.#put(keys.child(parent, isSuffix ? normal : entry.dn.rdn!.normal(schema)), idValue(id));
     if (entry.passwords.length > 0) this.#put(keys.secrets(id), encodeSecrets(entry.passwords));

@@ -136,7 +136,8 @@ export class Transaction extends Reading {
   async #rewrite(before: StoredEntry, parent: number, rdn: string, draft: EntryDraft): Promise<StoredEntry> {
     const present = this.#present(before);
     const after = entryOf(before.id, draft, { parent, rdn, uuid: before.uuid, revision: this.nextRevision });
-    requireFitting(after, this.frame);
+    // One that is too large since the limit was lowered may still shrink.
+    if (after.bytes.length > before.bytes.length) requireFitting(after, this.frame);
     if (parent !== before.parent || rdn !== before.rdn) this.#requireNameable(after);
     this.#overlay.put(keys.entry(after.id), after.bytes);
     const changed = this.frame.indexes.changedTypes(present, after);

@@ -59,6 +59,18 @@ describe("limits", () => {
     await expect(replace(store, userDn("ann"), person("ann", { description: big }))).rejects.toMatchObject(refusal);
   });
 
+  test("an entry too large for the limit leaves no trace in a bulk load, and nothing can stand below it", async () => {
+    const store = await openStore({ limits: { entryBytes: 64 * 1024 } });
+    const load = await BulkLoad.begin(store, "test");
+    await loadPlant(load);
+    const big = loaded(`ou=big,${suffix}`, { ...unit("big"), description: "x".repeat(64 * 1024) });
+    await expect(load.add(big)).rejects.toMatchObject({ code: "adminLimitExceeded" });
+    await expect(load.add(loaded(`ou=below,ou=big,${suffix}`, unit("below")))).rejects.toMatchObject({
+      code: "noSuchObject",
+    });
+    expect(await load.finish()).toBe(3);
+  });
+
   test("a name longer than a client may send is refused", async () => {
     const store = await openStore({ limits: { dnBytes: 256 } });
     await plant(store);
