@@ -10,7 +10,7 @@ import { fail, LdapError } from "../model/failure.js";
 import { normalGeneralizedTime } from "../model/generalized-time.js";
 import type { Limits } from "../model/limits.js";
 import type { AttributeDescription, NormalForm, Schema } from "../model/schema.js";
-import { expandObjectClasses, knownDescription } from "../model/schema-check.js";
+import { knownDescription } from "../model/schema-check.js";
 import { requireNameable, withRdn } from "../operations/attributes.js";
 
 export interface ReadEntry {
@@ -76,7 +76,6 @@ interface Slot {
 
 /** A file that has more different names than this is hostile. */
 const mostColumns = 16_384;
-const mostClassSets = 1024;
 const mostNames = 1024;
 const mostPlaces = 16_384;
 
@@ -93,7 +92,6 @@ export class EntryReader {
   readonly #columns = new Map<string, Column>();
   readonly #slots = new Map<string, Slot>();
   readonly #places = new Map<string, Dn>();
-  readonly #classSets = new Map<string, readonly Buffer[]>();
   #record = 0;
 
   constructor(schema: Schema, suffix: Dn, limits: Limits) {
@@ -166,13 +164,12 @@ export class EntryReader {
 
   #keep(slot: Slot, values: Buffer[], attributes: Attribute[]): void {
     const { description } = slot;
-    const complete = description.text === "objectClass" ? this.#classes(values) : values;
     if (slot.record === this.#record && slot.attribute) {
-      slot.attribute.values = slot.attribute.values.concat(complete);
+      slot.attribute.values = slot.attribute.values.concat(values);
       return;
     }
     slot.record = this.#record;
-    slot.attribute = { description, values: complete };
+    slot.attribute = { description, values };
     attributes.push(slot.attribute);
   }
 
@@ -199,19 +196,6 @@ export class EntryReader {
     const slot = this.#slots.get(text) ?? { description, record: 0, attribute: undefined };
     this.#slots.set(text, slot);
     return { kind: "kept", slot };
-  }
-
-  /** With the classes above them, as every write has it. The list is shared by all entries of these classes. */
-  #classes(values: readonly Buffer[]): readonly Buffer[] {
-    let key = "";
-    for (const value of values) key += `${value.toString("latin1")}\n`;
-    let classes = this.#classSets.get(key);
-    if (classes === undefined) {
-      classes = expandObjectClasses(values, this.schema);
-      if (this.#classSets.size >= mostClassSets) this.#classSets.clear();
-      this.#classSets.set(key, classes);
-    }
-    return classes;
   }
 }
 
