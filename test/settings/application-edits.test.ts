@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -170,6 +170,60 @@ describe("a file written durably", () => {
     expect(await readFile(path, "utf8")).toBe("new");
     expect((await stat(path)).mode & 0o777).toBe(0o640);
     expect(await readdir(folder)).toEqual(["applications.yaml"]);
+  });
+
+  const isRoot = process.geteuid?.() === 0;
+
+  test.runIf(isRoot)("stays with its owner and group when root writes it", async () => {
+    const path = join(folder, "applications.yaml");
+    await writeFile(path, "old");
+    await chmod(path, 0o640);
+    await chown(path, 4321, 8765);
+    await writeFileDurably(path, "new");
+    expect(await readFile(path, "utf8")).toBe("new");
+    expect(await stat(path)).toMatchObject({ uid: 4321, gid: 8765, mode: 0o100640 });
+  });
+
+  describe.runIf(isRoot)("of somebody else, where owners may not be given away,", () => {
+    let groups: number[];
+
+    /** Goes on as this user, who is in these groups. */
+    function become(uid: number, ...memberOf: [number, ...number[]]): void {
+      groups = process.getgroups!();
+      process.setgroups!(memberOf);
+      process.setegid!(memberOf[0]);
+      process.seteuid!(uid);
+    }
+
+    function becomeRoot(): void {
+      process.seteuid!(0);
+      process.setegid!(0);
+      process.setgroups!(groups);
+    }
+
+    async function written(owner: [uid: number, gid: number]) {
+      const path = join(folder, "applications.yaml");
+      await writeFile(path, "old");
+      await chmod(path, 0o640);
+      await chown(path, ...owner);
+      await chown(folder, 4321, 8765);
+      become(4321, 8765, 8766);
+      try {
+        await writeFileDurably(path, "new");
+      } finally {
+        becomeRoot();
+      }
+      expect(await readFile(path, "utf8")).toBe("new");
+      return stat(path);
+    }
+
+    test("is written all the same, and stays with its group where the writer is in it", async () => {
+      expect(await written([0, 8766])).toMatchObject({ uid: 4321, gid: 8766, mode: 0o100640 });
+    });
+
+    test("is not opened to the writer's group for that of another", async () => {
+      expect(await written([0, 0])).toMatchObject({ uid: 4321, gid: 8765, mode: 0o100600 });
+    });
   });
 
   test("is written through a symbolic link", async () => {
