@@ -144,18 +144,21 @@ test("a reader that has read enough ends an export without a word", async () => 
   expect(stderr).toBe("");
 });
 
-test("verify prints what does not agree, and fails", async () => {
+test.each([
+  ["does not agree", [9], "4 entries, but the count says 9\n"],
+  ["cannot be read", [0x80], "the count of entries is damaged\n"],
+])("verify prints what %s, and fails", async (_, count, fault) => {
   const folder = await filled(units + person("ann"));
   const { Level } = await import("level");
   const rows = new Level<Buffer, Buffer>(join(folder, "config/data"), {
     keyEncoding: "buffer",
     valueEncoding: "buffer",
   });
-  await rows.put(Buffer.from("mentries"), Buffer.from([9]));
+  await rows.put(Buffer.from("mentries"), Buffer.from(count));
   await rows.close();
   const { code, stdout, stderr } = await gatehouse(["verify"], { folder });
-  expect([code, stdout]).toEqual([1, "4 entries, but the count says 9\n"]);
-  expect(stderr).toBe("the store has 1 fault in 9 entries\n");
+  expect([code, stdout]).toEqual([1, fault]);
+  expect(stderr).toBe("the store has 1 fault in 4 entries\n");
 });
 
 test("an export writes over a file with --force alone", async () => {
