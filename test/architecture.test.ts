@@ -26,7 +26,6 @@ const homes: Readonly<Record<string, string>> = {
   "ip-cidr": "settings",
   ldapjs: "wire",
   level: "store",
-  "lru-cache": "store",
   pino: "telemetry/log.ts",
   piscina: "passwords/hasher.ts",
   yaml: "settings",

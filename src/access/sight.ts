@@ -17,7 +17,7 @@ export class Sight implements Beholder {
   /** What stands around a user session's own user. */
   readonly #own: Surroundings;
   /** Which entry an asserted DN names: asked once for all candidates. */
-  readonly #named = new Map<EqualityNode, number | undefined>();
+  #named: Map<EqualityNode, number | undefined> | undefined;
   #whole: Sight | undefined;
 
   constructor(
@@ -135,6 +135,7 @@ export class Sight implements Beholder {
   }
 
   #once(node: EqualityNode, find: () => number | undefined): number | undefined {
+    this.#named ??= new Map();
     if (!this.#named.has(node)) this.#named.set(node, find());
     return this.#named.get(node);
   }

@@ -97,7 +97,7 @@ export class BerWriter {
       return;
     }
     let octets = 1;
-    while (octets < 6 && (value < -(2 ** (octets * 8 - 1)) || value >= 2 ** (octets * 8 - 1))) octets++;
+    for (let bound = 0x80; octets < 6 && (value < -bound || value >= bound); bound *= 0x100) octets++;
     this.header(tag, octets);
     this.reserve(octets).writeIntBE(value, this.#at, octets);
     this.#at += octets;

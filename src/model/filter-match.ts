@@ -133,15 +133,29 @@ interface FoundAssertion extends Assertion {
 function assertionOn(attribute: string, scope: FilterScope): FoundAssertion | undefined {
   const description = scope.schema.describe(attribute);
   if (!description || !scope.isReadable(description.type)) return undefined;
-  return {
-    type: description.type,
-    options: description.options,
+  const { type, options } = description;
+  return { type, options, targets: targetsOf(type, scope) };
+}
+
+/** Filters ask about the same few types again and again, and a scope lasts as long as a session. */
+const targetsKnown = new WeakMap<FilterScope, Map<AttributeType, readonly FilterTarget[]>>();
+
+function targetsOf(asked: AttributeType, scope: FilterScope): readonly FilterTarget[] {
+  let known = targetsKnown.get(scope);
+  if (known === undefined) {
+    known = new Map();
+    targetsKnown.set(scope, known);
+  }
+  let targets = known.get(asked);
+  if (targets === undefined) {
     // A computed attribute is what it is computed to be, whatever the schema derives from its type: `distinguishedName`
     // is the name of the entry, not every DN in it.
-    targets: (scope.isComputed(description.type) ? [description.type] : description.type.family)
+    targets = (scope.isComputed(asked) ? [asked] : asked.family)
       .filter((type) => scope.isReadable(type))
-      .map((type) => ({ type, name: Buffer.from(type.name, "latin1"), computed: scope.isComputed(type) })),
-  };
+      .map((type) => ({ type, name: Buffer.from(type.name, "latin1"), computed: scope.isComputed(type) }));
+    known.set(asked, targets);
+  }
+  return targets;
 }
 
 function compilePresent(attribute: string, scope: FilterScope): CompiledFilter {

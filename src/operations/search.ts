@@ -105,7 +105,7 @@ function searchAt(
     }
     const result = run.result();
     if (run.keepsReading) isOurs = false;
-    return quick.ends.length === 0 ? result : { ...result, entries: quick };
+    return quick.ends.length === 0 ? result : withEntries(result, quick);
   } finally {
     if (isOurs) reading.release();
   }
@@ -123,11 +123,15 @@ async function* stream(run: Run, reading: ViewReading): Answers {
   }
 }
 
+function withEntries({ code, message, matchedDn, controls }: Result, entries: EntryBatch): Answered {
+  return { code, message, matchedDn, controls, entries };
+}
+
 /** An answer that is waited for must not stand in the memory that the next one is written to. */
 function own(answer: Answered | Answers): Answered | Answers {
   if (!("code" in answer) || !answer.entries) return answer;
   const { bytes, ends } = answer.entries;
-  return { ...answer, entries: { bytes: Buffer.from(bytes), ends } };
+  return withEntries(answer, { bytes: Buffer.from(bytes), ends });
 }
 
 /** Written anew by every answer that needs no waiting. */

@@ -97,7 +97,7 @@ async function* byScan(
   after: number,
   withGroups: boolean,
 ): AsyncGenerator<readonly StoredEntry[], void, void> {
-  const below = new Map<number, boolean>();
+  const below: ParentsAsked = { known: undefined };
   const groups = withGroups ? new GroupRows(reading, after) : undefined;
   try {
     for await (const rows of reading.rows.range(keys.entry(after + 1), "f", { batch: rowsAtATime })) {
@@ -175,7 +175,7 @@ function present(
   after: number,
 ): StoredEntry[] {
   const entries: StoredEntry[] = [];
-  const below = new Map<number, boolean>();
+  const below: ParentsAsked = { known: undefined };
   for (const id of ids) {
     if (id <= after) continue;
     const entry = reading.entry(id);
@@ -184,22 +184,27 @@ function present(
   return entries;
 }
 
+/** Which parents stand below the base of a search: siblings are many and parents few, so each is asked for once. */
+interface ParentsAsked {
+  known: Map<number, boolean> | undefined;
+}
+
 function isInScope(
   reading: Reading,
   base: StoredEntry,
   scope: Scope,
   entry: StoredEntry,
-  below: Map<number, boolean>,
+  below: ParentsAsked,
 ): boolean {
   if (entry.id === base.id) return scope === "sub";
   const { parent } = entry;
   if (scope === "one") return parent === base.id;
   if (base.parent === noParent || parent === base.id) return true;
-  // Siblings are many and parents few: ask once per parent.
-  let known = below.get(parent);
+  below.known ??= new Map();
+  let known = below.known.get(parent);
   if (known === undefined) {
     known = reading.isBelow(entry, base.id);
-    below.set(parent, known);
+    below.known.set(parent, known);
   }
   return known;
 }

@@ -7,6 +7,7 @@
 //  50  those four as UTF-8, one behind the other, then the attribute list (model/attribute-list.ts)
 
 import { type EntryKind, entryKinds } from "../model/entry-kind.js";
+import type { RowSpace } from "./rows.js";
 
 export const entryRowFormat = 1;
 const lengthsAt = 42;
@@ -132,6 +133,12 @@ export class StoredEntry implements EntryFacts {
     return this.bytes.toString("utf8", at, at + this.bytes.readUInt16BE(lengthsAt + 2 * index));
   }
 }
+
+export const entryRows: RowSpace<StoredEntry> = {
+  prefix: "e",
+  number: 0,
+  decode: (id, row) => new StoredEntry(id, row),
+};
 
 /** entryUUID in its text form (RFC 4530 2.1). */
 export function uuidText(uuid: Buffer): string {

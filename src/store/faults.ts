@@ -397,7 +397,7 @@ class FaultFinder {
             continue;
           }
           const name = key.slice(1 + idLength);
-          const isListed = this.#rows.get(keys.danglingName(name, group)) !== undefined;
+          const isListed = this.#rows.get(keys.danglingNameKept(name, group)) !== undefined;
           for (const range of [missing, total]) range[isListed ? "certain" : "possible"]++;
           const wrong = danglingFault(name, value.toString("utf8"), reading);
           const what = `entry ${group} has the missing member ${shown(value.toString("latin1"))}`;
@@ -412,7 +412,7 @@ class FaultFinder {
       for (const { key } of found) {
         const group = idAt(key, key.length - idLength);
         const name = key.slice(2, -idLength);
-        if (this.#rows.get(keys.dangling(group, name))) continue;
+        if (this.#rows.get(keys.danglingKept(group, name))) continue;
         for (const range of [missingMembers(groups, group), total]) range.possible++;
         yield `the missing member ${shown(name.slice(1))} is listed for entry ${group}, which does not have it`;
       }

@@ -85,6 +85,9 @@ export const keys = {
   dangling: (group: number, name: string): Key => `u${idBytes(group)}${keyValue(name)}`,
   danglingsOf: (group: number): Key => `u${idBytes(group)}`,
   danglingName: (name: string, group: number): Key => `${measured("U", keyValue(name))}${idBytes(group)}`,
+  /** The same two where the name is at hand as such a key has it, cut already where it is long. */
+  danglingKept: (group: number, kept: string): Key => `u${idBytes(group)}${kept}`,
+  danglingNameKept: (kept: string, group: number): Key => `${measured("U", kept)}${idBytes(group)}`,
   danglingsNamed: (name: string): Key => measured("U", keyValue(name)),
   equality: (attribute: number, value: string): Key => `i${attributeBytes(attribute)}${keyValue(value)}`,
   equalities: (attribute: number): Key => `i${attributeBytes(attribute)}`,

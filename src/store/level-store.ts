@@ -5,9 +5,12 @@ import { fail, LdapError } from "../model/failure.js";
 import type { Limits } from "../model/limits.js";
 import type { Schema } from "../model/schema.js";
 import type { ChangeRecord, Commit, Guard } from "./change.js";
+import { entryRows } from "./entry-row.js";
+import { IdTable } from "./id-table.js";
 import { Indexes, numberedTypes } from "./indexes.js";
 import { afterPrefix, idAt, keys } from "./keys.js";
 import { Overlay } from "./overlay.js";
+import { groupRows, memberRows } from "./postings.js";
 import { type DnCache, Reading, type StoreFrame } from "./reading.js";
 import { type RowReader, Rows, rangeOf } from "./rows.js";
 import type { Store } from "./store.js";
@@ -67,7 +70,10 @@ export class LevelStore implements Store {
    * has it open, where it is damaged, or where it holds another suffix or a format that this version does not read.
    */
   static async open(options: StoreOptions): Promise<LevelStore> {
-    const rows = await Rows.open(options.path, { cacheBytes: options.limits.cacheBytes });
+    const rows = await Rows.open(options.path, {
+      cacheBytes: options.limits.cacheBytes,
+      spaces: [entryRows, memberRows, groupRows],
+    });
     try {
       return await LevelStore.#prepare(rows, options);
     } catch (error) {
@@ -131,7 +137,11 @@ export class LevelStore implements Store {
   async warm(): Promise<void> {
     const uid = this.schema.attributeType("uid");
     const number = uid && this.frame.indexes.numberOf(uid);
-    await this.rows.warm([...(number === undefined ? [] : [keys.equalities(number)]), "W", "e"]);
+    await this.rows.warm([
+      ...(number === undefined ? [] : [keys.equalities(number)]),
+      groupRows.prefix,
+      entryRows.prefix,
+    ]);
   }
 
   read(): Reading {
@@ -326,7 +336,7 @@ const nameOverhead = 100;
  * are too many, which is rarer than keeping an order among them would be dear.
  */
 class SharedDns implements DnCache {
-  readonly #names = new Map<number, string>();
+  readonly #names = new IdTable<string>();
   readonly #mostBytes: number;
   #bytes = 0;
   #since = 0;

@@ -1,7 +1,7 @@
 // Changes that are not written yet, laid over rows that are.
-import type { Key } from "./keys.js";
+import { idBytes, type Key } from "./keys.js";
 import type { RowEditor } from "./postings.js";
-import type { RangeOptions, Row, RowReader } from "./rows.js";
+import type { RangeOptions, Row, RowReader, RowSpace } from "./rows.js";
 
 /** So many keys are put in their places one by one. */
 const fewKeys = 16;
@@ -21,6 +21,13 @@ export class Overlay implements RowEditor {
   get(key: Key): Buffer | undefined {
     const changed = this.changes.get(key);
     return changed !== undefined || this.changes.has(key) ? changed : this.#base.get(key);
+  }
+
+  byId<T>(space: RowSpace<T>, id: number): T | undefined {
+    const key = space.prefix + idBytes(id);
+    const changed = this.changes.get(key);
+    if (changed !== undefined) return space.decode(id, changed);
+    return this.changes.has(key) ? undefined : this.#base.byId(space, id);
   }
 
   put(key: Key, value: Buffer): void {

@@ -6,7 +6,7 @@ import type { CompiledFilter, EqualityNode, OrderingNode, PresentNode, Substring
 import type { AttributeType, NormalForm } from "../model/schema.js";
 import { type Gram, gramLength, gramPrefix, gramsOf, valueEnd, valueStart } from "./indexes.js";
 import { afterPrefix, idBytes, type Key, keyBound, keys } from "./keys.js";
-import { loadPostings, loadPostingsOf, type Postings, pushRun, readPostings, sortedUnique } from "./postings.js";
+import { loadIds, loadPostingsOf, type Postings, pushRun, readPostings, sortedUnique } from "./postings.js";
 import type { Reading } from "./reading.js";
 
 export interface Plan {
@@ -33,7 +33,8 @@ const lookups: Readonly<Record<string, (node: EqualityNode, reading: Reading) =>
   memberUid: (node, reading) => groupsOf(reading.withUid(node.raw.toString("utf8")), node, reading),
   memberOf: (node, reading) => {
     const group = namedBy(node, reading);
-    return group === undefined ? nothing : fromPostings(reading, keys.members(group), "members of the group");
+    if (group === undefined) return nothing;
+    return fromPostings(reading, keys.members(group), reading.members(group), "members of the group");
   },
   entryDN: (node, reading) => named(namedBy(node, reading)),
   distinguishedName: (node, reading) => named(namedBy(node, reading)),
@@ -109,22 +110,24 @@ function planEquality(node: EqualityNode, reading: Reading): Plan | undefined {
     }
     const number = reading.frame.indexes.numberOf(type);
     if (number === undefined || type.equality !== node.rule) return undefined;
-    for (const value of node.values)
-      plans.push(fromPostings(reading, keys.equality(number, value), `${type.name} equality`));
+    for (const value of node.values) {
+      const head = keys.equality(number, value);
+      plans.push(fromPostings(reading, head, readPostings(reading.rows, head), `${type.name} equality`));
+    }
   }
   return plans.length === 0 ? nothing : unionOf(plans);
 }
 
-function fromPostings(reading: Reading, head: Key, reason: string): Plan {
-  const { count, tail, large }: Postings = readPostings(reading.rows, head);
+function fromPostings(reading: Reading, head: Key, postings: Postings, reason: string): Plan {
+  const { count, tail, large } = postings;
   if (!large) return atHand(tail, reason);
-  return { estimate: count, reason, load: (most) => loadPostings(reading.rows, head, most) };
+  return { estimate: count, reason, load: (most) => loadIds(reading.rows, head, postings, most) };
 }
 
 function groupsOf(member: number | undefined, node: EqualityNode, reading: Reading): Plan | undefined {
   // A value that names nothing may still stand in groups as it was written: those are few, and found by reading.
   if (member === undefined) return reading.danglingTotal === 0 ? nothing : danglingPlan(node, reading);
-  const groups = fromPostings(reading, keys.groups(member), "groups of the member");
+  const groups = fromPostings(reading, keys.groups(member), reading.groups(member), "groups of the member");
   return reading.danglingTotal === 0 ? groups : unionOf([groups, danglingPlan(node, reading)]);
 }
 
@@ -182,8 +185,9 @@ function planInstants(
   reading: Reading,
 ): Plan | undefined {
   const number = reading.frame.indexes.instantNumberOf(type);
-  const second = value === undefined ? undefined : secondOf(value);
-  if (number === undefined || second === undefined) return undefined;
+  if (number === undefined || value === undefined) return undefined;
+  const second = secondOf(value);
+  if (second === undefined) return undefined;
   const all = keys.grams(number, "");
   const from = kind === "lessOrEqual" ? all : keys.grams(number, idBytes(second));
   const to = kind === "greaterOrEqual" ? afterPrefix(all) : keys.grams(number, idBytes(second + 1000));

@@ -5,7 +5,7 @@
 // full; then it becomes a run of its own. Run row: its first id is in its key, the others in its value.
 // Ids are ascending, each as the varint of its distance to the one before.
 import { idAt, idBytes, type Key, keys } from "./keys.js";
-import { type Row, type RowReader, rangeOf } from "./rows.js";
+import { type Row, type RowReader, type RowSpace, rangeOf } from "./rows.js";
 
 /** Rows that may also be changed: a transaction's. */
 export interface RowEditor extends RowReader {
@@ -28,6 +28,19 @@ export interface Postings {
 /** The postings of what nothing has. */
 export const noPostings: Postings = Object.freeze({ count: 0, tail: [], large: false });
 
+/** The members of each group, and the groups of each member. */
+export const memberRows: RowSpace<Postings> = { prefix: "M", number: 1, decode: (_, row) => keptPostings(row) };
+export const groupRows: RowSpace<Postings> = { prefix: "W", number: 2, decode: (_, row) => keptPostings(row) };
+
+/**
+ * To be kept long, in memory of its own size. Made apart from those that are read and forgotten: where most of what one
+ * place makes is kept, V8 takes all of it for old from birth, and what is forgotten is no longer collected cheaply.
+ */
+function keptPostings(row: Buffer): Postings {
+  const { count, tail, large } = decodePostings(row);
+  return { count, tail: tail.slice(), large };
+}
+
 /** Reads the head row: how many there are, and all of them where they are few. */
 export function readPostings(rows: RowReader, head: Key): Postings {
   const row = rows.get(head);
@@ -49,16 +62,17 @@ export async function loadPostings(
   return loadIds(rows, head, readPostings(rows, head), most);
 }
 
-/** The same where the head row is at hand. */
+/** The same where the head row itself is at hand. */
 export function loadPostingsOf(rows: RowReader, { key, value }: Row, most: number): Promise<number[] | undefined> {
   return loadIds(rows, key, decodePostings(value), most);
 }
 
-async function loadIds(
+/** The same where what the head row says is at hand. */
+export async function loadIds(
   rows: RowReader,
   head: Key,
   { count, tail, large }: Postings,
-  most: number,
+  most = Number.POSITIVE_INFINITY,
 ): Promise<number[] | undefined> {
   if (count > most) return undefined;
   const ids = [...tail];

@@ -3,10 +3,20 @@
 import { Dn, type Rdn } from "../model/dn.js";
 import type { Limits } from "../model/limits.js";
 import type { AttributeType, Schema } from "../model/schema.js";
-import { StoredEntry } from "./entry-row.js";
+import { entryRows, type StoredEntry } from "./entry-row.js";
 import type { Indexes } from "./indexes.js";
 import { idAt, keys } from "./keys.js";
-import { decodePostings, loadPostings, noPostings, type Postings, readPostings, readVarint } from "./postings.js";
+import {
+  decodePostings,
+  groupRows,
+  loadIds,
+  loadPostings,
+  memberRows,
+  noPostings,
+  type Postings,
+  readPostings,
+  readVarint,
+} from "./postings.js";
 import { type RowReader, rangeOf } from "./rows.js";
 
 /** Computed DNs that many readers share; `DnCache.get` answers only readers for whom the name still holds. */
@@ -66,8 +76,7 @@ export class Reading {
   // --- entries and the tree
 
   entry(id: number): StoredEntry | undefined {
-    const row = this.rows.get(keys.entry(id));
-    return row === undefined ? undefined : new StoredEntry(id, row);
+    return this.rows.byId(entryRows, id);
   }
 
   /** The id of the entry of this name. */
@@ -178,16 +187,16 @@ export class Reading {
 
   /** Members of a group that exist; all of them at once where they are few. */
   members(group: number): Postings {
-    return readPostings(this.rows, keys.members(group));
+    return this.rows.byId(memberRows, group) ?? noPostings;
   }
 
   async allMembers(group: number): Promise<number[]> {
-    return (await loadPostings(this.rows, keys.members(group)))!;
+    return (await loadIds(this.rows, keys.members(group), this.members(group)))!;
   }
 
   /** The groups that an entry is a direct member of. */
   groups(member: number): Postings {
-    return readPostings(this.rows, keys.groups(member));
+    return this.rows.byId(groupRows, member) ?? noPostings;
   }
 
   /** The same of an entry at hand, whose row of groups may have been read along with it. */
@@ -197,7 +206,7 @@ export class Reading {
   }
 
   async allGroups(member: number): Promise<number[]> {
-    return (await loadPostings(this.rows, keys.groups(member)))!;
+    return (await loadIds(this.rows, keys.groups(member), this.groups(member)))!;
   }
 
   /** How many member values of a group name nothing that exists. */

@@ -2,21 +2,33 @@
 //
 // Reads go through a snapshot. The newest snapshot is shared by everyone who reads between two commits, and hot rows
 // are kept in a cache with a byte budget: a cached row says since which revision it holds, so that a reader of an older
-// snapshot never sees it too early.
+// snapshot never sees it too early. Rows found by an id are kept as what they mean: they are most of what a search asks
+// for, and none is read twice.
 import { mkdirSync } from "node:fs";
 import { Level } from "level";
-import { LRUCache } from "lru-cache";
 import { LdapError } from "../model/failure.js";
-import { afterPrefix, type Key } from "./keys.js";
+import { afterPrefix, idAt, idBytes, type Key } from "./keys.js";
+import { RowCache } from "./row-cache.js";
 
 export interface Row {
   readonly key: Key;
   readonly value: Buffer;
 }
 
+/** A space of rows of which each is found by one id, and what such a row means. */
+export interface RowSpace<T> {
+  /** One character; behind it the six bytes of the id. */
+  readonly prefix: Key;
+  /** Its own among all spaces, from 0 on. */
+  readonly number: number;
+  decode(id: number, row: Buffer): T;
+}
+
 /** Rows as of one moment. */
 export interface RowReader {
   get(key: Key): Buffer | undefined;
+  /** What the row of an id means. Shared by all who ask, so it must not be changed. */
+  byId<T>(space: RowSpace<T>, id: number): T | undefined;
   /** Rows from `from` (inclusive) to `to` (exclusive) in key order, some at a time. */
   range(from: Key, to: Key, options?: RangeOptions): AsyncGenerator<Row[], void, void>;
 }
@@ -38,25 +50,19 @@ type Database = Level<Buffer, Buffer> & {
 };
 type DatabaseSnapshot = ReturnType<Database["snapshot"]>;
 
-interface CachedRow {
-  readonly value: Buffer | undefined;
-  /** The row holds for every revision from this one up to the present. */
-  readonly since: number;
-}
-
-/** What a cached row costs beside its bytes: map slot, list links, key and buffer objects. */
-const cachedRowOverhead = 250;
-
 const pooledBelow = 1024;
+
+/** A space's prefix and an id. */
+const idKeyLength = 7;
 
 /** Rows read at a time to warm the cache, and how much of it is filled so. */
 const rowsWarmed = 500;
 const warmShare = 0.9;
 
-const noRow: CachedRow = { value: undefined, since: 0 };
-
 export interface RowsOptions {
   readonly cacheBytes: number;
+  /** Every space that is asked for by id; default: none is. */
+  readonly spaces?: readonly RowSpace<unknown>[];
   /** Megabytes of LevelDB's own block cache and write buffer; small stores do well with the defaults. */
   readonly blockCacheBytes?: number;
   readonly writeBufferBytes?: number;
@@ -104,6 +110,10 @@ export class RowSnapshot implements RowReader {
     return this.#rows.get(key, this, this.#snapshot);
   }
 
+  byId<T>(space: RowSpace<T>, id: number): T | undefined {
+    return this.#rows.byId(space, id, this, this.#snapshot);
+  }
+
   range(from: Key, to: Key, options?: RangeOptions): AsyncGenerator<Row[], void, void> {
     return this.#rows.range(from, to, this.#snapshot, options);
   }
@@ -112,18 +122,18 @@ export class RowSnapshot implements RowReader {
 export class Rows {
   readonly #path: string;
   readonly #database: Database;
-  readonly #cache: LRUCache<Key, CachedRow>;
+  readonly #cache: RowCache;
+  /** By their prefix. */
+  readonly #spaces: ReadonlyMap<string, RowSpace<unknown>>;
   readonly #closings = new Set<Promise<void>>();
   #newest: RowSnapshot;
 
   private constructor(path: string, database: Database, options: RowsOptions) {
     this.#path = path;
     this.#database = database;
-    this.#cache = new LRUCache({
-      maxSize: options.cacheBytes,
-      maxEntrySize: Math.max(1, Math.floor(options.cacheBytes / 8)),
-      sizeCalculation: (row, key) => cachedRowOverhead + key.length + (row.value?.length ?? 0),
-    });
+    const { spaces = [] } = options;
+    this.#cache = new RowCache(options.cacheBytes, spaces.length);
+    this.#spaces = new Map(spaces.map((space) => [space.prefix, space]));
     this.#newest = new RowSnapshot(this, database.snapshot(), 0);
   }
 
@@ -163,15 +173,31 @@ export class Rows {
   }
 
   get(key: Key, reader: RowSnapshot, snapshot: DatabaseSnapshot): Buffer | undefined {
-    const cached = this.#cache.get(key);
-    if (cached !== undefined && cached.since <= reader.revision) return cached.value;
-    const read = this.#database.getSync(Buffer.from(key, "latin1"), { snapshot });
-    // Small rows are moved into shared memory: a buffer of its own costs each of them more than its bytes.
-    const value = read !== undefined && read.length < pooledBelow ? Buffer.from(read) : read;
+    const cached = this.#cache.at(key);
+    if (cached !== undefined && cached.since <= reader.revision) {
+      cached.isUsed = true;
+      return cached.value as Buffer | undefined;
+    }
+    const row = this.#read(key, snapshot);
     // Only the newest reader knows that what it read still holds.
-    if (reader.isNewest)
-      this.#cache.set(key, value === undefined ? absentSince(reader.revision) : { value, since: reader.revision });
+    if (reader.isNewest) this.#cache.keepAt(key, row, sizeOf(row), reader.revision);
+    return row;
+  }
+
+  byId<T>(space: RowSpace<T>, id: number, reader: RowSnapshot, snapshot: DatabaseSnapshot): T | undefined {
+    const cached = this.#cache.byId(space.number, id);
+    if (cached !== undefined && cached.since <= reader.revision) {
+      cached.isUsed = true;
+      return cached.value as T | undefined;
+    }
+    const row = this.#read(space.prefix + idBytes(id), snapshot);
+    const value = row && space.decode(id, row);
+    if (reader.isNewest) this.#cache.keepById(space.number, id, value, sizeOf(row), reader.revision);
     return value;
+  }
+
+  #read(key: Key, snapshot: DatabaseSnapshot): Buffer | undefined {
+    return pooled(this.#database.getSync(Buffer.from(key, "latin1"), { snapshot }));
   }
 
   async *range(
@@ -228,16 +254,26 @@ export class Rows {
         cause: error,
       });
     }
-    if (this.#cache.size > 0) this.#refresh(changes, revision);
+    if (this.#cache.fullness > 0) this.#refresh(changes, revision);
     this.#advance(revision);
   }
 
+  /** Rows that nobody asked for lately are not worth a place; those in the cache must not grow stale. */
   #refresh(changes: RowChanges, revision: number): void {
-    for (const [key, value] of changes) {
-      // Rows that nobody asked for lately are not worth a place; those in the cache must not grow stale.
-      if (this.#cache.has(key))
-        this.#cache.set(key, value === undefined ? absentSince(revision) : { value, since: revision });
+    for (const [key, row] of changes) {
+      if (this.#cache.at(key)) this.#cache.keepAt(key, row, sizeOf(row), revision);
+      const space = this.#spaceOf(key);
+      if (space && this.#cache.byId(space.number, idAt(key, 1))) this.#keepById(space, key, row, revision);
     }
+  }
+
+  #keepById(space: RowSpace<unknown>, key: Key, row: Buffer | undefined, since: number): void {
+    const id = idAt(key, 1);
+    this.#cache.keepById(space.number, id, row && space.decode(id, row), sizeOf(row), since);
+  }
+
+  #spaceOf(key: Key): RowSpace<unknown> | undefined {
+    return key.length === idKeyLength ? this.#spaces.get(key[0]!) : undefined;
   }
 
   #advance(revision: number): void {
@@ -254,7 +290,7 @@ export class Rows {
     for (const prefix of prefixes) {
       const end = afterPrefix(prefix);
       for (let from: Key | undefined = prefix; from !== undefined; ) {
-        if (this.#cache.calculatedSize > this.#cache.maxSize * warmShare) return;
+        if (this.#cache.fullness > warmShare) return;
         from = await this.#warmFrom(from, end);
       }
     }
@@ -266,7 +302,7 @@ export class Rows {
     try {
       for await (const rows of snapshot.range(from, to, { limit: rowsWarmed, batch: rowsWarmed })) {
         // What was committed meanwhile may have changed these rows; then they are read again when they are asked for.
-        if (snapshot.isNewest) for (const row of rows) this.#keep(row, snapshot.revision);
+        if (snapshot.isNewest) for (const row of rows) this.#warmWith(row, snapshot.revision);
         return rows.length < rowsWarmed ? undefined : `${rows[rows.length - 1]!.key}\0`;
       }
       return undefined;
@@ -278,9 +314,11 @@ export class Rows {
     }
   }
 
-  #keep({ key, value }: Row, since: number): void {
-    if (this.#cache.has(key)) return;
-    this.#cache.set(key, { value: value.length < pooledBelow ? Buffer.from(value) : value, since });
+  #warmWith({ key, value }: Row, since: number): void {
+    const space = this.#spaceOf(key);
+    if (space) {
+      if (!this.#cache.byId(space.number, idAt(key, 1))) this.#keepById(space, key, pooled(value), since);
+    } else if (!this.#cache.at(key)) this.#cache.keepAt(key, pooled(value), value.length, since);
   }
 
   /** Removes every row of these spaces, by and by: whoever clears leaves a mark elsewhere until it is done. */
@@ -316,8 +354,13 @@ export class Rows {
 /** No key is as high. Compacting nothing but this writes out what is in memory, and touches no table. */
 const afterEverything = Buffer.alloc(8, 0xff);
 
-function absentSince(since: number): CachedRow {
-  return since === 0 ? noRow : { value: undefined, since };
+function sizeOf(row: Buffer | undefined): number {
+  return row === undefined ? 0 : row.length;
+}
+
+/** Small rows are moved into shared memory: a buffer of its own costs each of them more than its bytes. */
+function pooled<Row extends Buffer | undefined>(row: Row): Row {
+  return row !== undefined && row.length < pooledBelow ? (Buffer.from(row) as Row) : row;
 }
 
 /** Every row whose key begins with the prefix. */

@@ -9,8 +9,9 @@ import { DecodeError, decodeMessage, type Rejected } from "./decode.js";
 import { isAnswered, writeEntries, writeNotice, writeResult } from "./encode.js";
 import { Framing, FramingError } from "./framing.js";
 import { Dispatched, type DispatchingSocket } from "./ldapjs-server.js";
+import type { Turn } from "./turn.js";
 
-/** Answers are handed to the socket when there are so many bytes of them, or when nothing is under way. */
+/** Answers are handed to the socket when there are so many bytes of them, or when their turn ends. */
 const flushBytes = 64 * 1024;
 const firstCapacity = 2048;
 /** Memory for answers that a connection keeps while it has nothing to say. */
@@ -26,6 +27,7 @@ export class Connection {
   readonly session: Session;
   readonly #socket: DispatchingSocket;
   readonly #limits: Limits;
+  readonly #turn: Turn;
   readonly #log: Log;
   readonly #framing: Framing;
   readonly #takeMessage = (message: Buffer): boolean => this.#take(message);
@@ -50,10 +52,11 @@ export class Connection {
   #untaken = 0;
   #untakenSince = 0;
 
-  constructor(socket: DispatchingSocket, session: Session, limits: Limits, log: Log) {
+  constructor(socket: DispatchingSocket, session: Session, limits: Limits, turn: Turn, log: Log) {
     this.#socket = socket;
     this.session = session;
     this.#limits = limits;
+    this.#turn = turn;
     this.#log = log;
     this.#framing = new Framing(limits.messageBytesBeforeBind);
     socket.setNoDelay(true);
@@ -87,7 +90,7 @@ export class Connection {
       this.#fail(error);
     }
     this.#partialSince = this.#framing.isPartial && !this.#paused ? (this.#partialSince ?? now) : undefined;
-    if (this.#flushDue) this.#flush();
+    if (this.#flushDue) this.#turn.answered(this);
   }
 
   /** Turns what ends a connection into its end; anything else that is thrown here is a mistake of ours. */
@@ -159,7 +162,7 @@ export class Connection {
       if ("code" in taken) {
         if (taken.entries) writeEntries(this.#out, request.id, taken.entries);
         writeResult(this.#out, request.id, request.operation, taken);
-        if (this.#out.length >= flushBytes) this.#flush();
+        if (this.#out.length >= flushBytes) this.flush();
         else this.#flushDue = true; // when the chunk is worked through
       } else void this.#send(request, taken);
     } catch (error) {
@@ -174,7 +177,7 @@ export class Connection {
       this.#answering--;
       if (!cancellation.canceled) {
         writeResult(this.#out, request.id, request.operation, result);
-        if (this.#answering === 0) this.#flush();
+        if (this.#answering === 0) this.flush();
         else this.#flushSoon();
       }
       this.#lastHeard = performance.now();
@@ -191,7 +194,7 @@ export class Connection {
     while (!next.done) {
       if (!cancellation.canceled) {
         writeEntries(this.#out, request.id, next.value);
-        if (this.#out.length >= flushBytes) this.#flush();
+        if (this.#out.length >= flushBytes) this.flush();
         if (this.#socket.writableNeedDrain) await this.#drained();
       }
       next = await (cancellation.canceled ? answers.return(canceled) : answers.next());
@@ -211,13 +214,11 @@ export class Connection {
   #flushSoon(): void {
     if (this.#flushDue) return;
     this.#flushDue = true;
-    setImmediate(() => {
-      if (this.#flushDue) this.#flush();
-    });
+    this.#turn.flushAtEnd(this);
   }
 
   /** One write for everything that is ready. */
-  #flush(): void {
+  flush(): void {
     this.#flushDue = false;
     if (this.#out.length === 0 || this.#socket.destroyed) return;
     this.#socket.write(this.#out.finish());
@@ -275,7 +276,7 @@ export class Connection {
   end(): void {
     if (this.#ended) return;
     this.#stop();
-    this.#flush();
+    this.flush();
     this.#socket.end();
     const timer = setTimeout(() => this.#socket.destroy(), goodbyeTime);
     timer.unref();

@@ -40,6 +40,12 @@ export class DecodeError extends Error {
 
 type Body = { [Name in OperationName]: Omit<Extract<Request, { operation: Name }>, "id" | "controls"> }[OperationName];
 
+/** What every request has, and its body is given. */
+interface Envelope {
+  id: number;
+  controls: readonly Control[];
+}
+
 interface OperationRow {
   readonly name: OperationName;
   decode(reader: BerReader, limits: Limits): Body;
@@ -78,10 +84,11 @@ export function decodeMessage(bytes: Buffer, limits: Limits): Decoded {
   }
   if (id < 1 || id > greatestId) throw new DecodeError(`message ID ${id}; it must be 1 to ${greatestId}`);
   try {
-    const body = row.decode(reader, limits);
-    const controls = reader.done ? noControls : decodeControls(reader, limits);
+    const body: Body & Partial<Envelope> = row.decode(reader, limits);
+    body.id = id;
+    body.controls = reader.done ? noControls : decodeControls(reader, limits);
     if (!reader.done) throw new BerError("the message holds more than it should");
-    return { kind: "request", request: { id, controls, ...body } as Request };
+    return { kind: "request", request: body as Request };
   } catch (error) {
     return { kind: "rejected", rejected: { id, operation: row.name, ...refusal(error) } };
   }

@@ -8,6 +8,7 @@ import { normalizeAddress } from "../settings/address-range.js";
 import type { ListenAddress } from "../settings/server-settings.js";
 import { Connection } from "./connection.js";
 import { type DispatchingSocket, LdapjsServer } from "./ldapjs-server.js";
+import { Turn } from "./turn.js";
 
 /** How often connections are held against their limits on time, in milliseconds. */
 const checkEvery = 1000;
@@ -17,6 +18,7 @@ export class Listener {
   readonly #telemetry: Telemetry;
   readonly #servers: LdapjsServer[] = [];
   readonly #connections = new Set<Connection>();
+  readonly #turn = new Turn();
   readonly #clock: NodeJS.Timeout;
   #sessions = 0;
   /** Connections refused since that was last logged. */
@@ -55,7 +57,7 @@ export class Listener {
     }
     const peer = { number: ++this.#sessions, address: normalizeAddress(socket.remoteAddress) };
     const session = new Session(this.#services, this.#telemetry, peer);
-    const connection = new Connection(socket, session, limits, this.#telemetry.log);
+    const connection = new Connection(socket, session, limits, this.#turn, this.#telemetry.log);
     this.#connections.add(connection);
     this.#telemetry.metrics.connectionOpened();
     socket.once("close", () => {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { afterPrefix, type Key, keys } from "../../src/store/keys.js";
+import { afterPrefix, idBytes, type Key, keys } from "../../src/store/keys.js";
 import { Overlay } from "../../src/store/overlay.js";
 import {
   addPosting,
@@ -15,7 +15,7 @@ import {
   runRows,
   sortedUnique,
 } from "../../src/store/postings.js";
-import { type RangeOptions, type Row, type RowReader, rangeOf } from "../../src/store/rows.js";
+import { type RangeOptions, type Row, type RowReader, type RowSpace, rangeOf } from "../../src/store/rows.js";
 import { countValue } from "../../src/store/transaction.js";
 
 /** Rows in memory, in the plainest way. */
@@ -28,6 +28,11 @@ class PlainRows implements RowEditor {
 
   get(key: Key): Buffer | undefined {
     return this.rows.get(key);
+  }
+
+  byId<T>(space: RowSpace<T>, id: number): T | undefined {
+    const row = this.rows.get(space.prefix + idBytes(id));
+    return row && space.decode(id, row);
   }
 
   put(key: Key, value: Buffer): void {
