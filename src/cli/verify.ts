@@ -1,6 +1,6 @@
 // gatehouse verify: whether everything in the store agrees with everything else.
 import type { Command } from "commander";
-import { faultsIn } from "../store/faults.js";
+import { faultsIn } from "../store/faults/faults.js";
 import { addCommand, type ConfigOption } from "./command.js";
 import { settingsOf, withStore } from "./configuration.js";
 import { Failure } from "./failure.js";

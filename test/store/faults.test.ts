@@ -4,10 +4,26 @@ import { describe, expect, test } from "vitest";
 import { Dn } from "../../src/model/dn.js";
 import { defaultLimits } from "../../src/model/limits.js";
 import { standardSchema } from "../../src/model/standard-schema.js";
-import { idBytes, type Key, keys } from "../../src/store/keys.js";
+import { BulkLoad } from "../../src/store/bulk-load.js";
+import { idBytes, type Key, keys, keyValue } from "../../src/store/keys.js";
 import { LevelStore } from "../../src/store/level-store.js";
 import type { Row } from "../../src/store/rows.js";
-import { add, faultsOf, group, groupDn, person, plant, suffix, temporaryFolder, userDn } from "../support/store.js";
+import {
+  add,
+  contentOf,
+  draftOf,
+  faultsOf,
+  group,
+  groupDn,
+  openStore,
+  organization,
+  person,
+  plant,
+  suffix,
+  temporaryFolder,
+  unit,
+  userDn,
+} from "../support/store.js";
 
 function open(path: string): Promise<LevelStore> {
   return LevelStore.open({ path, suffix, schema: standardSchema, limits: defaultLimits, clock: () => 0 });
@@ -417,6 +433,66 @@ describe("a member value that names nothing", () => {
     expect(faults).toEqual([
       'the tree row of "ou=people" below entry 1 is damaged: it has 1 bytes where an id has 6',
       "the count of children of entry 3 is damaged",
+    ]);
+  });
+});
+
+describe("a member value that names nothing, whose name is longer than a key keeps", () => {
+  const far = userDn("far".repeat(20));
+  const farUid = "far-".repeat(20);
+  const names = [
+    [far, `D${Dn.parse(far).normal(standardSchema)}`],
+    [farUid, `U${farUid}`],
+  ] as const;
+  const farGroup = group("far", [far], { memberUid: farUid });
+
+  /** In a store that is filled already. */
+  const addFarGroup = async (store: LevelStore) => {
+    await add(store, groupDn("far"), farGroup);
+  };
+  const farId = ({ staff }: Planted) => staff + 1;
+
+  test.each(names)("stands in a key that is cut: %s", (_, name) => {
+    expect(keyValue(name)).not.toBe(name);
+  });
+
+  test("has no faults, whether a transaction adds it or a bulk load", async () => {
+    const added = await openStore();
+    await plant(added);
+    await addFarGroup(added);
+    expect(await faultsOf(added)).toEqual([]);
+
+    const loaded = await openStore();
+    const load = await BulkLoad.begin(loaded, "test");
+    for (const [name, literal] of [
+      [`${suffix}`, organization],
+      [`ou=groups,${suffix}`, unit("groups")],
+      [groupDn("far"), farGroup],
+    ] as const) {
+      const content = contentOf(literal);
+      const { passwords, members } = content;
+      await load.add({ ...draftOf(content, 0), dn: Dn.parse(name), uuid: undefined, passwords, members });
+    }
+    await load.finish();
+    expect(await faultsOf(loaded)).toEqual([]);
+
+    for (const store of [added, loaded]) {
+      const reading = store.read();
+      const { id } = reading.find(Dn.parse(groupDn("far")))!;
+      expect(names.map(([, name]) => reading.hasDangling(id, name))).toEqual([true, true]);
+      reading.release();
+    }
+  });
+
+  test.each(names)("and one of whose two rows is gone is told once: %s", async (written, name) => {
+    const unlisted = await damaged((planted) => [[keys.danglingName(name, farId(planted)), undefined]], addFarGroup);
+    expect(unlisted).toEqual([`entry 7 has the missing member "${written}", which is not listed by its name`]);
+    const lost = await damaged((planted) => [[keys.dangling(farId(planted), name), undefined]], addFarGroup);
+    expect(lost).toEqual([
+      // As much of it as a key keeps.
+      expect.stringMatching(
+        `^the missing member "${name.slice(1, 48)}.*" is listed for entry 7, which does not have it$`,
+      ),
     ]);
   });
 });

@@ -15,7 +15,7 @@ import type { PasswordHasher } from "../../src/passwords/hasher.js";
 import { type RunningServer, startServer } from "../../src/server.js";
 import { loadSettings, type Settings } from "../../src/settings/load-settings.js";
 import { formatProblem } from "../../src/settings/problem.js";
-import { faultsIn } from "../../src/store/faults.js";
+import { faultsIn } from "../../src/store/faults/faults.js";
 import { LevelStore } from "../../src/store/level-store.js";
 import { createLog } from "../../src/telemetry/log.js";
 

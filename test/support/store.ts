@@ -18,7 +18,7 @@ import type { Schema } from "../../src/model/schema.js";
 import { standardSchema } from "../../src/model/standard-schema.js";
 import { accessPresets } from "../../src/settings/application-settings.js";
 import type { StoredEntry } from "../../src/store/entry-row.js";
-import { faultsIn } from "../../src/store/faults.js";
+import { faultsIn } from "../../src/store/faults/faults.js";
 import { LevelStore } from "../../src/store/level-store.js";
 import { memberName, noParent, type Reading } from "../../src/store/reading.js";
 import type { Store } from "../../src/store/store.js";
