@@ -22,10 +22,13 @@ export function hasStore({ server }: Settings): boolean {
   return existsSync(join(server.storePath, "CURRENT"));
 }
 
-/** Runs `work` on the store of the settings, which no server may have open meanwhile. */
+/**
+ * Runs `work` on the store of the settings, which no server may have open meanwhile. `make`: where there is none, too;
+ * `isShared`: other threads of this process may open it.
+ */
 export async function withStore<T>(
   settings: Settings,
-  { make }: { make: boolean },
+  { make, isShared = false }: { make: boolean; isShared?: boolean },
   work: (store: LevelStore) => Promise<T>,
 ): Promise<T> {
   const { storePath, suffix, limits } = settings.server;
@@ -39,6 +42,7 @@ export async function withStore<T>(
     schema: standardSchema,
     limits: { ...limits, writesWaiting },
     clock: Date.now,
+    isShared,
   });
   try {
     return await work(store);

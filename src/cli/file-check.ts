@@ -2,7 +2,7 @@
 // where it may, given what the store holds and what the file itself has said before.
 import type { LdifAdd, LdifContent, LdifRecord } from "../ldif/ldif-record.js";
 import type { NormalForm } from "../model/schema.js";
-import { uuidText } from "../store/entry-row.js";
+import { uuidNormal, uuidText } from "../store/entry-row.js";
 import type { Reading } from "../store/reading.js";
 import { type ChangeRecord, requestOf } from "./change-records.js";
 import { type EntryReader, type ReadEntry, refusalOf } from "./entry-reader.js";
@@ -80,7 +80,7 @@ export class FileCheck {
       }
       if (!this.#removed.has(above)) this.#known.add(above);
     }
-    return facts.uuid && this.#uuidProblem(uuidText(facts.uuid));
+    return facts.uuid && this.#uuidProblem(facts.uuid);
   }
 
   /** Parents that were found: most entries have the same few. */
@@ -91,13 +91,14 @@ export class FileCheck {
     return !this.#removed.has(normal) && find() !== undefined;
   }
 
-  #uuidProblem(uuid: string): string | undefined {
-    if (this.#uuids.has(uuid)) return `entryUUID ${uuid} stands in the file twice`;
-    this.#uuids.add(uuid);
+  #uuidProblem(uuid: Buffer): string | undefined {
+    const text = uuidText(uuid);
+    if (this.#uuids.has(text)) return `entryUUID ${text} stands in the file twice`;
+    this.#uuids.add(text);
     if (!this.#reading || this.#removed.size > 0) return undefined;
     const type = this.#reader.schema.attributeType("entryUUID");
-    const isTaken = type && this.#reading.withValue(type, uuidNormal(type.equality, uuid, this.#reader)).count > 0;
-    return isTaken ? `an entry with entryUUID ${uuid} exists already` : undefined;
+    const isTaken = type && this.#reading.withValue(type, uuidNormal(uuid)).count > 0;
+    return isTaken ? `an entry with entryUUID ${text} exists already` : undefined;
   }
 
   #takeChange(record: ChangeRecord): void {
@@ -132,10 +133,4 @@ export function nameOf(record: LdifContent | LdifAdd, reader: EntryReader): Norm
     refusalOf(error);
     return undefined;
   }
-}
-
-type Equality = NonNullable<ReturnType<EntryReader["schema"]["attributeType"]>>["equality"];
-
-function uuidNormal(rule: Equality, uuid: string, { schema }: EntryReader): NormalForm {
-  return rule?.normalize(Buffer.from(uuid), schema) ?? "";
 }

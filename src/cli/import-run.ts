@@ -10,7 +10,7 @@ import { uuidText } from "../store/entry-row.js";
 import type { LevelStore } from "../store/level-store.js";
 import type { EntryDraft, Transaction } from "../store/transaction.js";
 import { type ChangeRecord, ChangeRecords, requestOf } from "./change-records.js";
-import { EntryReader, type ReadEntry, refusalOf } from "./entry-reader.js";
+import { type EntryOrigin, EntryReader, type ReadEntry, refusalOf } from "./entry-reader.js";
 import { changesNeedEntries, FileCheck, nameOf } from "./file-check.js";
 import { checkPasswords, ImportPasswords } from "./import-passwords.js";
 import { ImportProblems } from "./import-problems.js";
@@ -25,6 +25,8 @@ export interface ImportOptions {
   readonly limits: Limits;
   /** Loads what is right of a file with errors. */
   readonly continues?: boolean;
+  /** Loads an empty store in two threads, which the store has to be opened for (`isShared`). */
+  readonly inThread?: boolean;
   /** Told of each batch. */
   readonly progress?: (bytes: number, entries: number) => void;
 }
@@ -100,18 +102,17 @@ async function eachRecord(
   }
 }
 
+/** Takes an entry with what is to be stored of its passwords. A promise: to be waited for before the next one comes. */
+type Keep = (entry: ReadEntry, passwords: readonly Buffer[]) => Promise<void> | undefined;
+
 /** Entries in their order, each handed on when its passwords are ready. */
 class PasswordLine {
   readonly #passwords: ImportPasswords;
   readonly #most: number;
-  readonly #next: (entry: ReadEntry, passwords: readonly Buffer[]) => Promise<void>;
+  readonly #next: Keep;
   #waiting: { entry: ReadEntry; passwords: readonly Buffer[] | Promise<readonly Buffer[]> }[] = [];
 
-  constructor(
-    passwords: ImportPasswords,
-    most: number,
-    next: (entry: ReadEntry, passwords: readonly Buffer[]) => Promise<void>,
-  ) {
+  constructor(passwords: ImportPasswords, most: number, next: Keep) {
     this.#passwords = passwords;
     this.#most = most;
     this.#next = next;
@@ -155,14 +156,12 @@ abstract class Import {
     this.now = store.clock();
   }
 
-  protected abstract keep(entry: ReadEntry, passwords: readonly Buffer[]): Promise<void>;
+  protected abstract keep(entry: ReadEntry, passwords: readonly Buffer[]): Promise<void> | undefined;
 
-  draft({ content, facts }: ReadEntry): EntryDraft {
+  /** When and by whom an entry was made, where it does not say so itself: now, and by nobody. */
+  origin(facts: EntryOrigin): Pick<EntryDraft, "created" | "modified" | "creator" | "modifier"> {
     const created = facts.created ?? facts.modified ?? this.now;
     return {
-      attributes: content.attributes,
-      structural: content.structural,
-      kind: content.kind,
       created,
       modified: facts.modified ?? created,
       creator: facts.creator ?? "",
@@ -182,21 +181,27 @@ class BulkImport extends Import {
   }
 
   async run(): Promise<ImportOutcome> {
-    const load = await BulkLoad.begin(this.store, actor);
+    const { progress, inThread = false } = this.options;
+    const load = await BulkLoad.begin(this.store, actor, { inThread });
     this.#load = load;
     try {
-      await eachRecord(this.source, this.options.progress, this, (record) => this.#take(record));
+      await eachRecord(this.source, progress, this, (record) => this.#take(record));
       await this.line.drain();
+      if (this.#isLoaded) await load.finish();
     } catch (error) {
-      await load.abort();
+      // Why it failed is to be said, not that it cannot be cleared away now: that happens when the store is next opened.
+      await load.abort().catch(() => {});
       throw error;
     }
     const { entries } = this;
-    const isLoaded = entries > 0 && this.#goesOn();
-    if (isLoaded) await load.finish();
-    else await load.abort();
+    const isLoaded = this.#isLoaded;
+    if (!isLoaded) await load.abort();
     const unknownPasswords = this.passwords.unknown;
     return { problems: this.#problems, entries: isLoaded ? entries : 0, changes: 0, unknownPasswords };
+  }
+
+  get #isLoaded(): boolean {
+    return this.entries > 0 && this.#goesOn();
   }
 
   /** With an error in the file, the rest is read for its errors alone. */
@@ -226,16 +231,19 @@ class BulkImport extends Import {
     return this.#goesOn() ? this.line.push(entry) : this.keep(entry, []);
   }
 
-  protected async keep(entry: ReadEntry, passwords: readonly Buffer[]): Promise<void> {
+  protected keep(entry: ReadEntry, passwords: readonly Buffer[]): Promise<void> | undefined {
     const { dn, content, facts } = entry;
+    const { attributes, structural, kind, members } = content;
+    const origin = this.origin(facts);
     try {
-      await this.#load!.add({ ...this.draft(entry), dn, uuid: facts.uuid, passwords, members: content.members });
+      return this.#load!.add({ attributes, structural, kind, ...origin, dn, uuid: facts.uuid, passwords, members });
     } catch (error) {
       const sentence = refusalOf(error);
       // That what is below an entry with an error lacks its parent is no error of its own.
       const above = entry.normal.slice(dn.rdn!.normal(this.reader.schema).length + 1);
       if (!this.#faulty.has(above) || this.options.continues) this.#problems.add(entry.line, sentence);
       this.#faulty.add(entry.normal);
+      return undefined;
     }
   }
 }
@@ -311,7 +319,8 @@ class StepwiseImport extends Import {
 
   async #add(transaction: Transaction, entry: ReadEntry, passwords: readonly Buffer[]): Promise<void> {
     const { dn, content, facts } = entry;
-    const draft = this.draft(entry);
+    const { attributes, structural, kind } = content;
+    const draft = { attributes, structural, kind, ...this.origin(facts) };
     const parent = dn.depth > this.store.suffix.depth ? transaction.find(dn.parent!) : undefined;
     const stored = parent
       ? transaction.add(parent, dn.rdn!, draft, facts.uuid)

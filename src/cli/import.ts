@@ -42,7 +42,9 @@ export function importEntries(program: Command): void {
         if (options.dryRun) await dryRun(source, settings, progress);
         else {
           const continues = options.continue ?? false;
-          await withStore(settings, { make: true }, (store) => load(source, store, settings, progress, continues));
+          await withStore(settings, { make: true, isShared: true }, (store) =>
+            load(source, store, settings, progress, continues),
+          );
         }
       } finally {
         progress.end();
@@ -50,6 +52,9 @@ export function importEntries(program: Command): void {
       }
     });
 }
+
+/** Bytes of a file from which on a second thread has more to do than to begin. */
+const worthAThread = 4 * 1024 * 1024;
 
 async function dryRun(source: ImportSource, settings: Settings, progress: Progress): Promise<void> {
   const { suffix, limits } = settings.server;
@@ -80,6 +85,7 @@ async function load(
     outcome = await importFile(source, store, hasher, {
       limits,
       continues,
+      inThread: (source.bytes ?? Number.POSITIVE_INFINITY) >= worthAThread,
       progress: (...at) => progress.show(...at),
     });
   } finally {

@@ -15,7 +15,8 @@ export interface LdifOptions {
 
 const lf = 0x0a;
 const cr = 0x0d;
-const batchRecords = 512;
+/** Few enough that a batch has been dealt with before the garbage collector comes by. */
+const batchRecords = 64;
 const leastCapacity = 256 * 1024;
 
 /**

@@ -79,6 +79,14 @@ export class AttributeCursor {
     return found;
   }
 
+  /** Whether the present attribute has this description, options and all, in the spelling of the list. */
+  hasDescription(description: Buffer): boolean {
+    const { length } = description;
+    if (this.typeEnd - this.typeStart !== length) return false;
+    for (let n = 0; n < length; n++) if (this.#bytes[this.typeStart + n] !== description[n]) return false;
+    return true;
+  }
+
   /** Whether the present attribute is this type, with any options: `name` is the schema's spelling in latin1. */
   isOf(name: Buffer): boolean {
     const bytes = this.#bytes;
@@ -110,13 +118,15 @@ function contentLength(bytes: Buffer, at: number): number {
 /** The longest attribute description kept, in octets: it stands behind a one-octet length. */
 export const longestDescription = 127;
 
+const scratch = new BerWriter(4096);
+
 /** Encodes attributes in the order given. Attributes without values are left out. */
 export function encodeAttributeList(attributes: readonly Attribute[]): Buffer {
-  const writer = new BerWriter(512);
-  for (const attribute of attributes) {
-    if (attribute.values.length > 0) writePartialAttribute(writer, attribute.description.text, attribute.values);
+  scratch.reset();
+  for (const { description, values } of attributes) {
+    if (values.length > 0) writePartialAttribute(scratch, description.text, values);
   }
-  return writer.copy();
+  return scratch.copy();
 }
 
 /** Writes one PartialAttribute (RFC 4511 4.1.7). */

@@ -57,20 +57,28 @@ export class Dn {
   /** The empty name: the root of the directory, the name of the root DSE, and in a bind nobody. */
   static readonly root: Dn = new Dn([]);
 
-  readonly rdns: readonly Rdn[];
+  #rdns: readonly Rdn[] | undefined;
   #text: string | undefined;
   #parent: Dn | undefined;
   #schema: Schema | undefined;
   #normal: NormalForm = "";
 
-  constructor(rdns: readonly Rdn[]) {
-    this.rdns = rdns;
+  /** `text`: of a name that is written so; of one that is plain the RDNs are read when somebody asks for them. */
+  constructor(rdns: readonly Rdn[] | undefined, text?: string) {
+    this.#rdns = rdns;
+    this.#text = text;
   }
 
   /** Reads a name. Bytes must be UTF-8; a value that is not UTF-8 is written with `\` and two hex digits for each byte. */
   static parse(text: string | Buffer): Dn {
     const source = written(text);
-    return source === "" ? Dn.root : new Dn(readRdns(source));
+    if (source === "") return Dn.root;
+    return plainName.test(source) ? new Dn(undefined, source) : new Dn(readRdns(source));
+  }
+
+  get rdns(): readonly Rdn[] {
+    this.#rdns ??= readRdns(this.#text!);
+    return this.#rdns;
   }
 
   get isRoot(): boolean {
@@ -95,7 +103,9 @@ export class Dn {
   }
 
   child(rdn: Rdn): Dn {
-    return new Dn([rdn, ...this.rdns]);
+    const child = new Dn([rdn, ...this.rdns]);
+    child.#parent = this;
+    return child;
   }
 
   /** Each RDN as it was written, joined by `,`. */
@@ -107,7 +117,12 @@ export class Dn {
   /** The normal forms of the RDNs, joined by `,`; "" for the root. Equal exactly for equal names. */
   normal(schema: Schema): NormalForm {
     if (this.#schema !== schema) {
-      this.#normal = this.rdns.map((rdn) => rdn.normal(schema)).join(",");
+      const above = this.#parent;
+      // The name above is often that of many, and known.
+      this.#normal =
+        above === undefined || above.isRoot
+          ? this.rdns.map((rdn) => rdn.normal(schema)).join(",")
+          : `${this.rdns[0]!.normal(schema)},${above.normal(schema)}`;
       this.#schema = schema;
     }
     return this.#normal;
@@ -237,6 +252,9 @@ function readRdns(text: string): Rdn[] {
     source.at++; // the value ended at a separator
   }
 }
+
+/** A name that nothing can be wrong with: members of large groups are known by such names, and few are asked for parts. */
+const plainName = /^[a-z][a-z0-9-]*=[a-z0-9.@_-]+(?:,[a-z][a-z0-9-]*=[a-z0-9.@_-]+)*$/i;
 
 /** No escape, no quotation, no `+`: only printable ASCII that stands for itself. */
 const plainText = /^[ -!$-*,-:=?-[\]-~]+$/;

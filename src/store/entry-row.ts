@@ -7,6 +7,7 @@
 //  50  those four as UTF-8, one behind the other, then the attribute list (model/attribute-list.ts)
 
 import { type EntryKind, entryKinds } from "../model/entry-kind.js";
+import type { NormalForm } from "../model/schema.js";
 import type { RowSpace } from "./rows.js";
 
 export const entryRowFormat = 1;
@@ -34,24 +35,42 @@ export interface EntryFacts {
 
 /** Encodes an entry row. `attributes` is a whole encoded attribute list. */
 export function encodeEntryRow(facts: EntryFacts, attributes: Buffer): Buffer {
-  const names = [facts.rdn, facts.creator, facts.modifier, facts.structural];
-  const lengths = names.map((name) => Buffer.byteLength(name));
-  const row = Buffer.allocUnsafe(headLength + lengths.reduce((sum, length) => sum + length, 0) + attributes.length);
-  row[0] = entryRowFormat;
-  row.writeUIntBE(facts.parent, 1, 6);
-  row.writeUIntBE(facts.revision, 7, 6);
-  facts.uuid.copy(row, 13, 0, 16);
-  row.writeUIntBE(facts.created, 29, 6);
-  row.writeUIntBE(facts.modified, 35, 6);
-  row[41] = entryKinds.indexOf(facts.kind);
-  let at = headLength;
-  names.forEach((name, n) => {
-    row.writeUInt16BE(lengths[n]!, lengthsAt + 2 * n);
-    at += row.write(name, at, "utf8");
-  });
-  attributes.copy(row, at);
-  return row;
+  const { rdn, creator, modifier, structural } = facts;
+  const mostBytes = 3 * (rdn.length + creator.length + modifier.length + structural.length);
+  const bytes = scratchFor(headLength + mostBytes + attributes.length);
+  bytes[0] = entryRowFormat;
+  bytes.writeUIntBE(facts.parent, 1, 6);
+  bytes.writeUIntBE(facts.revision, 7, 6);
+  facts.uuid.copy(bytes, 13, 0, 16);
+  bytes.writeUIntBE(facts.created, 29, 6);
+  bytes.writeUIntBE(facts.modified, 35, 6);
+  bytes[41] = entryKinds.indexOf(facts.kind);
+  let at = writeName(bytes, 0, rdn, headLength);
+  at = writeName(bytes, 1, creator, at);
+  at = writeName(bytes, 2, modifier, at);
+  at = writeName(bytes, 3, structural, at);
+  at += attributes.copy(bytes, at);
+  return Buffer.from(bytes.subarray(0, at));
 }
+
+/** Writes the name of this number, and its length where lengths stand; returns where it ends. */
+function writeName(bytes: Buffer, number: number, name: string, at: number): number {
+  const length = name === "" ? 0 : bytes.write(name, at, "utf8");
+  bytes.writeUInt16BE(length, lengthsAt + 2 * number);
+  return at + length;
+}
+
+let scratch = Buffer.allocUnsafeSlow(16 * 1024);
+
+/** Memory to make a row in before its length is known. One that is very large does not keep it. */
+function scratchFor(length: number): Buffer {
+  if (length <= scratch.length) return scratch;
+  const larger = Buffer.allocUnsafeSlow(length);
+  if (length <= mostScratch) scratch = larger;
+  return larger;
+}
+
+const mostScratch = 256 * 1024;
 
 /** An entry as it is kept, read in place. Immutable. */
 export class StoredEntry implements EntryFacts {
@@ -144,4 +163,9 @@ export const entryRows: RowSpace<StoredEntry> = {
 export function uuidText(uuid: Buffer): string {
   const hex = uuid.toString("hex");
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+/** The normal form of entryUUID in its text form by the rule UUIDMatch (RFC 4530 2.2). */
+export function uuidNormal(uuid: Buffer): NormalForm {
+  return uuid.toString("hex");
 }

@@ -2,7 +2,7 @@
 // more than it should, never less.
 import { AttributeCursor } from "../model/attribute-list.js";
 import type { AttributeType, NormalForm, Schema } from "../model/schema.js";
-import { type StoredEntry, uuidText } from "./entry-row.js";
+import { type StoredEntry, uuidNormal } from "./entry-row.js";
 import { idBytes, type Key, keys } from "./keys.js";
 
 /** Attributes searched by parts of their values: people type the beginnings and middles of these. */
@@ -30,16 +30,14 @@ export const gramLength = 3;
 /** Three bytes as one number: a great many of them are handled when a directory is loaded. */
 export type Gram = number;
 
-/** The distinct grams of a piece of normal form. */
-export function gramsOf(text: string): Set<Gram> {
-  const grams = new Set<Gram>();
-  if (text.length < gramLength) return grams;
+/** Tells of the grams of a piece of normal form; of one that it has several times perhaps as often. */
+export function eachGram(text: string, tell: (gram: Gram) => void): void {
+  if (text.length < gramLength) return;
   let gram = (text.charCodeAt(0) << 8) | text.charCodeAt(1);
   for (let at = 2; at < text.length; at++) {
     gram = ((gram << 8) | text.charCodeAt(at)) & 0xffffff;
-    grams.add(gram);
+    tell(gram);
   }
-  return grams;
 }
 
 /** The prefix of the runs of a gram. */
@@ -56,7 +54,9 @@ interface IndexedType {
 
 /** Receives the terms of an entry. A term may come more than once. */
 export interface TermSink {
-  /** Whether the terms of this value are known already, so that they need not be worked out; default: never. */
+  /** Whether to ask of values of this attribute whether they are known; default: no. */
+  remembers?(attribute: number): boolean;
+  /** Whether the terms of this value are known already, so that they need not be worked out. */
   knows?(attribute: number, value: string): boolean;
   /** A value by which an attribute is looked up, in normal form; empty where it has none. */
   value(attribute: number, normal: NormalForm): void;
@@ -68,6 +68,8 @@ export interface TermSink {
   /** An instant that changes with every write, by the prefix of its runs: to be a row of its own, never part of a list. */
   instant(prefix: Key): void;
 }
+
+const mostPlaces = 64;
 
 /** Knows the index terms of entries under one schema. */
 export class Indexes {
@@ -103,21 +105,33 @@ export class Indexes {
   /** Names the terms of an entry, memberships apart: all, or those of some attribute types. */
   terms(entry: StoredEntry, sink: TermSink, only?: ReadonlySet<string>): void {
     const cursor = this.#cursor.reset(entry.bytes, entry.attributesStart, entry.attributesEnd);
-    while (cursor.next()) {
-      const indexed = this.#indexed(cursor.type);
+    for (let place = 0; cursor.next(); place++) {
+      const indexed = this.#indexedAt(cursor, place);
       if (!indexed || (only && !only.has(indexed.type.name))) continue;
       if (!indexed.type.equality) sink.presence(indexed.number);
+      const asks = sink.remembers?.(indexed.number) ?? false;
       while (cursor.nextValue()) {
-        const isKnown = sink.knows?.(indexed.number, cursor.valueText);
-        if (!isKnown) this.#valueTerms(indexed, cursor.value, sink);
+        if (!asks || !sink.knows?.(indexed.number, cursor.valueText)) this.#valueTerms(indexed, cursor.value, sink);
       }
     }
     const uuid = this.#byName.get("entryUUID");
-    if (uuid && !only) this.#valueTerms(uuid, Buffer.from(uuidText(entry.uuid)), sink);
+    if (uuid && !only) sink.value(uuid.number, uuidNormal(entry.uuid));
     const created = this.#byName.get("createTimestamp");
     if (created && (!only || only.has("createTimestamp"))) sink.run(keys.grams(created.number, idBytes(entry.created)));
     const modified = this.#byName.get("modifyTimestamp");
     if (modified) sink.instant(keys.grams(modified.number, idBytes(entry.modified)));
+  }
+
+  /** Entries of one kind have their attributes in the same places: mostly what stood there last stands there again. */
+  readonly #places: { readonly name: Buffer; readonly indexed: IndexedType | undefined }[] = [];
+
+  #indexedAt(cursor: AttributeCursor, place: number): IndexedType | undefined {
+    const last = this.#places[place];
+    if (last && cursor.hasDescription(last.name)) return last.indexed;
+    const description = cursor.type;
+    const indexed = this.#indexed(description);
+    if (place < mostPlaces) this.#places[place] = { name: Buffer.from(description, "latin1"), indexed };
+    return indexed;
   }
 
   /** The attribute types of which two rows of one entry do not hold the same: only their terms can differ. */
@@ -150,7 +164,7 @@ export class Indexes {
     sink.value(number, normal ?? "");
     // The rules of one type share their normal form (model/matching-rules.ts).
     if (!grams || normal === undefined) return;
-    for (const gram of gramsOf(valueStart + normal + valueEnd)) sink.gram(number, gram);
+    eachGram(valueStart + normal + valueEnd, (gram) => sink.gram(number, gram));
   }
 }
 

@@ -28,6 +28,8 @@ export interface StoreOptions {
   readonly schema: Schema;
   readonly limits: Limits;
   readonly clock: Clock;
+  /** Whether other threads of this process may open the database: for a load in two threads. */
+  readonly isShared?: boolean;
 }
 
 interface Waiting {
@@ -73,6 +75,7 @@ export class LevelStore implements Store {
     const rows = await Rows.open(options.path, {
       cacheBytes: options.limits.cacheBytes,
       spaces: [entryRows, memberRows, groupRows],
+      isShared: options.isShared ?? false,
     });
     try {
       return await LevelStore.#prepare(rows, options);

@@ -4,7 +4,7 @@ import { Dn } from "../model/dn.js";
 import { LdapError } from "../model/failure.js";
 import type { CompiledFilter, EqualityNode, OrderingNode, PresentNode, SubstringsNode } from "../model/filter-match.js";
 import type { AttributeType, NormalForm } from "../model/schema.js";
-import { type Gram, gramLength, gramPrefix, gramsOf, valueEnd, valueStart } from "./indexes.js";
+import { eachGram, type Gram, gramPrefix, valueEnd, valueStart } from "./indexes.js";
 import { afterPrefix, idBytes, type Key, keyBound, keys } from "./keys.js";
 import { loadIds, loadPostingsOf, type Postings, pushRun, readPostings, sortedUnique } from "./postings.js";
 import type { Reading } from "./reading.js";
@@ -243,7 +243,8 @@ function planSubstrings(node: SubstringsNode, reading: Reading): Plan | undefine
   const pieces = [...any];
   if (initial !== undefined) pieces.push(valueStart + initial);
   if (final !== undefined) pieces.push(final + valueEnd);
-  const grams = new Set(pieces.filter((piece) => piece.length >= gramLength).flatMap((piece) => [...gramsOf(piece)]));
+  const grams = new Set<Gram>();
+  for (const piece of pieces) eachGram(piece, (gram) => grams.add(gram));
   if (grams.size === 0) return undefined;
   const numbers: number[] = [];
   for (const { type, computed } of node.targets) {

@@ -196,15 +196,23 @@ export function sortedUnique(ids: number[]): number[] {
 }
 
 function encodeHead(count: number, ids: readonly number[], large: boolean): Buffer {
-  const bytes = Buffer.allocUnsafe(1 + 7 + ids.length * 7);
+  const bytes = scratchFor(ids.length);
   bytes[0] = large ? 1 : 0;
   const at = writeVarint(bytes, 1, count);
   return Buffer.from(bytes.subarray(0, writeIds(bytes, at, ids, 0, 0, ids.length)));
 }
 
 function encodeIds(ids: readonly number[], start: number, before: number, end = ids.length): Buffer {
-  const bytes = Buffer.allocUnsafe((end - start) * 7);
+  const bytes = scratchFor(end - start);
   return Buffer.from(bytes.subarray(0, writeIds(bytes, 0, ids, start, before, end)));
+}
+
+const scratch = Buffer.allocUnsafeSlow(8 * 1024);
+
+/** Memory to write a count and so many ids to. */
+function scratchFor(ids: number): Buffer {
+  const needed = 8 + ids * 7;
+  return needed <= scratch.length ? scratch : Buffer.allocUnsafe(needed);
 }
 
 function writeIds(

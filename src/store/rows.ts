@@ -49,6 +49,7 @@ type Database = Level<Buffer, Buffer> & {
   compactRange(from: Buffer, to: Buffer): Promise<void>;
 };
 type DatabaseSnapshot = ReturnType<Database["snapshot"]>;
+type DatabaseBatch = ReturnType<Database["batch"]>;
 
 const pooledBelow = 1024;
 
@@ -63,9 +64,11 @@ export interface RowsOptions {
   readonly cacheBytes: number;
   /** Every space that is asked for by id; default: none is. */
   readonly spaces?: readonly RowSpace<unknown>[];
-  /** Megabytes of LevelDB's own block cache and write buffer; small stores do well with the defaults. */
+  /** LevelDB's own block cache and write buffer; small stores do well with the defaults. */
   readonly blockCacheBytes?: number;
   readonly writeBufferBytes?: number;
+  /** Whether other threads of this process may open the database too; all of them have to say so. */
+  readonly isShared?: boolean;
 }
 
 /** One moment of the rows. Whoever holds it releases it. */
@@ -119,8 +122,40 @@ export class RowSnapshot implements RowReader {
   }
 }
 
+/** Rows that are written together, though not durably, and that nobody reads before they are: those of a load. */
+export class RowBatch {
+  readonly #rows: Rows;
+  readonly #batch: DatabaseBatch;
+
+  constructor(rows: Rows, batch: DatabaseBatch) {
+    this.#rows = rows;
+    this.#batch = batch;
+  }
+
+  /** How many rows were put. */
+  get length(): number {
+    return this.#batch.length;
+  }
+
+  /** What is put is copied. */
+  put(key: Key, value: Buffer): void {
+    this.#batch.put(Buffer.from(key, "latin1"), value);
+  }
+
+  /** The same where the key is at hand as bytes. */
+  putBytes(key: Buffer, value: Buffer): void {
+    this.#batch.put(key, value);
+  }
+
+  /** Writes what was put; the batch must not be used further. Readers see it after `Rows.reread`. */
+  async write(): Promise<void> {
+    if (this.length === 0) await this.#batch.close();
+    else await this.#rows.writeBatch(this.#batch, false);
+  }
+}
+
 export class Rows {
-  readonly #path: string;
+  readonly path: string;
   readonly #database: Database;
   readonly #cache: RowCache;
   /** By their prefix. */
@@ -129,7 +164,7 @@ export class Rows {
   #newest: RowSnapshot;
 
   private constructor(path: string, database: Database, options: RowsOptions) {
-    this.#path = path;
+    this.path = path;
     this.#database = database;
     const { spaces = [] } = options;
     this.#cache = new RowCache(options.cacheBytes, spaces.length);
@@ -149,6 +184,7 @@ export class Rows {
         compression: false,
         cacheSize: options.blockCacheBytes ?? 8 * 1024 * 1024,
         writeBufferSize: options.writeBufferBytes ?? 16 * 1024 * 1024,
+        multithreading: options.isShared ?? false,
       });
       await database.open();
       return new Rows(path, database as Database, options);
@@ -247,15 +283,29 @@ export class Rows {
       if (value === undefined) batch.del(bytes);
       else batch.put(bytes, value);
     }
+    await this.writeBatch(batch, durable);
+    if (this.#cache.fullness > 0) this.#refresh(changes, revision);
+    this.#advance(revision);
+  }
+
+  async writeBatch(batch: DatabaseBatch, durable: boolean): Promise<void> {
     try {
       await batch.write({ sync: durable });
     } catch (error) {
-      throw new LdapError("unavailable", `the store at ${this.#path} cannot be written: ${reasonOf(error)}`, {
+      throw new LdapError("unavailable", `the store at ${this.path} cannot be written: ${reasonOf(error)}`, {
         cause: error,
       });
     }
-    if (this.#cache.fullness > 0) this.#refresh(changes, revision);
-    this.#advance(revision);
+  }
+
+  batch(): RowBatch {
+    return new RowBatch(this, this.#database.batch());
+  }
+
+  /** Takes what was written by batches, or by another thread, as the present of the same revision. */
+  reread(): void {
+    this.#cache.clear();
+    this.#advance(this.revision);
   }
 
   /** Rows that nobody asked for lately are not worth a place; those in the cache must not grow stale. */
@@ -327,8 +377,7 @@ export class Rows {
       const [gte, lt] = [space, afterPrefix(space)].map((key) => Buffer.from(key, "latin1"));
       await this.#database.clear({ gte: gte!, lt: lt! });
     }
-    this.#cache.clear();
-    this.#advance(this.revision);
+    this.reread();
   }
 
   /**

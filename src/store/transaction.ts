@@ -6,7 +6,7 @@ import { Dn, type Rdn } from "../model/dn.js";
 import type { EntryKind } from "../model/entry-kind.js";
 import { fail } from "../model/failure.js";
 import type { Change, Guard } from "./change.js";
-import { type EntryFacts, encodeEntryRow, StoredEntry, uuidText } from "./entry-row.js";
+import { type EntryFacts, encodeEntryRow, StoredEntry, uuidNormal, uuidText } from "./entry-row.js";
 import { gramPrefix, type TermSink } from "./indexes.js";
 import { idBytes, type Key, keys } from "./keys.js";
 import type { Overlay } from "./overlay.js";
@@ -89,13 +89,13 @@ export class Transaction extends Reading {
     const key = keys.child(parent, normal);
     if (this.rows.get(key)) fail("entryAlreadyExists", `an entry named ${rdn} exists already`);
     const uuidType = this.schema.attributeType("entryUUID");
-    if (uuidType && this.withValue(uuidType, this.#uuidNormal(uuid)).count > 0) {
+    if (uuidType && this.withValue(uuidType, uuidNormal(uuid)).count > 0) {
       fail("constraintViolation", `an entry with entryUUID ${uuidText(uuid)} exists already`);
     }
     this.guards.push({ kind: "vacant", parent, rdn: normal });
     const id = this.#nextId();
     const entry = entryOf(id, draft, { parent, rdn, uuid, revision: this.nextRevision });
-    requireFitting(entry, this.frame);
+    requireFitting(entry.bytes, this.frame);
     this.#requireNameable(entry);
     this.#overlay.put(keys.entry(id), entry.bytes);
     this.#overlay.put(key, idValue(id));
@@ -137,7 +137,7 @@ export class Transaction extends Reading {
     const present = this.#present(before);
     const after = entryOf(before.id, draft, { parent, rdn, uuid: before.uuid, revision: this.nextRevision });
     // One that is too large since the limit was lowered may still shrink.
-    if (after.bytes.length > before.bytes.length) requireFitting(after, this.frame);
+    if (after.bytes.length > before.bytes.length) requireFitting(after.bytes, this.frame);
     if (parent !== before.parent || rdn !== before.rdn) this.#requireNameable(after);
     this.#overlay.put(keys.entry(after.id), after.bytes);
     const changed = this.frame.indexes.changedTypes(present, after);
@@ -342,11 +342,6 @@ export class Transaction extends Reading {
     if (count === 0) this.#overlay.delete(key);
     else this.#overlay.put(key, countValue(count));
   }
-
-  #uuidNormal(uuid: Buffer): string {
-    const rule = this.schema.attributeType("entryUUID")?.equality;
-    return rule?.normalize(Buffer.from(uuidText(uuid)), this.schema) ?? "";
-  }
 }
 
 function groupOf(danglingKey: Key): number {
@@ -357,19 +352,24 @@ function writtenName(name: MemberName): string {
   return name.kind === "dn" ? name.written : name.uid;
 }
 
-/** Fails with adminLimitExceeded for an entry that is larger than the limit. */
-export function requireFitting({ bytes }: StoredEntry, { limits }: StoreFrame): void {
-  if (bytes.length > limits.entryBytes) {
-    fail("adminLimitExceeded", `an entry of ${bytes.length} bytes; at most ${limits.entryBytes} are kept`);
+/** Fails with adminLimitExceeded for a row that is larger than the limit for entries. */
+export function requireFitting({ length }: Buffer, { limits }: StoreFrame): void {
+  if (length > limits.entryBytes) {
+    fail("adminLimitExceeded", `an entry of ${length} bytes; at most ${limits.entryBytes} are kept`);
   }
 }
 
-/** The entry that a draft becomes in its place. A draft may be an entry itself, whose facts are no own properties. */
-export function entryOf(id: number, draft: EntryDraft, place: EntryPlace): StoredEntry {
+/** The entry that a draft becomes in its place. */
+function entryOf(id: number, draft: EntryDraft, place: EntryPlace): StoredEntry {
+  return new StoredEntry(id, rowOf(draft, place));
+}
+
+/** The row of a draft in its place. A draft may be an entry itself, whose facts are no own properties. */
+export function rowOf(draft: EntryDraft, place: EntryPlace): Buffer {
   const { attributes, structural, kind, created, modified, creator, modifier } = draft;
   const { parent, rdn, uuid, revision } = place;
   const facts = { parent, rdn, uuid, revision, structural, kind, created, modified, creator, modifier };
-  return new StoredEntry(id, encodeEntryRow(facts, attributes));
+  return encodeEntryRow(facts, attributes);
 }
 
 /** An id as a row's value. */

@@ -1,0 +1,67 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { standardSchema } from "../../src/model/standard-schema.js";
+import { uuidNormal, uuidText } from "../../src/store/entry-row.js";
+import { LoadPack, unpack } from "../../src/store/load-pack.js";
+import { TermLists } from "../../src/store/term-lists.js";
+
+test("ids gathered in lists come out as each list has them, ascending and once", () => {
+  const gathered = fc.array(fc.tuple(fc.nat(40), fc.nat(3)), { maxLength: 2000 });
+  fc.assert(
+    fc.property(gathered, fc.constantFrom(1, 5_000, 2 ** 40), (steps, base) => {
+      const lists = new TermLists(base);
+      const expected: Set<number>[] = [];
+      let id = base;
+      for (const [list, step] of steps) {
+        id += step;
+        while (lists.lists <= list) {
+          lists.begin();
+          expected.push(new Set());
+        }
+        lists.add(list, id);
+        expected[list]!.add(id);
+      }
+      const { distances, starts } = lists.sorted();
+      const found = expected.map((_, list) =>
+        Array.from(distances.subarray(starts[list]!, starts[list + 1]!), (distance) => base + distance),
+      );
+      expect(found).toEqual(expected.map((ids) => [...ids]));
+      expect(lists.pairs).toBe(expected.reduce((sum, ids) => sum + ids.size, 0));
+    }),
+  );
+});
+
+test("what is packed comes out as it went in, however large", () => {
+  const bytes = fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array));
+  const entries = fc.array(fc.record({ row: bytes, child: bytes, secrets: fc.option(bytes, { nil: undefined }) }), {
+    maxLength: 50,
+  });
+  fc.assert(
+    fc.property(entries, fc.nat(2_000_000), (given, size) => {
+      const all = [...given, { row: Buffer.alloc(size, 1), child: Buffer.from("key"), secrets: undefined }];
+      const pack = new LoadPack(7);
+      for (const { row, child, secrets } of all) pack.add(row, child.toString("latin1"), secrets);
+      const found: unknown[] = [];
+      unpack(pack.packed(), (id, row, child, secrets) => found.push({ id, row, child, secrets }));
+      // Passwords of no bytes are no passwords.
+      const expected = all.map(({ row, child, secrets }, n) => ({
+        id: 7 + n,
+        row,
+        child,
+        secrets: secrets?.length === 0 ? undefined : secrets,
+      }));
+      expect(found).toEqual(expected);
+    }),
+    { numRuns: 30 },
+  );
+});
+
+test("entryUUID is looked up by what its matching rule makes of its text", () => {
+  const rule = standardSchema.attributeType("entryUUID")!.equality!;
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 16, maxLength: 16 }), (array) => {
+      const uuid = Buffer.from(array);
+      expect(uuidNormal(uuid)).toBe(rule.normalize(Buffer.from(uuidText(uuid)), standardSchema));
+    }),
+  );
+});
