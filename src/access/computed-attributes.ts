@@ -16,6 +16,9 @@ export interface ComputedSource {
   groupNames(): readonly string[];
   memberNames(): readonly string[];
   memberUids(): readonly Buffer[];
+  /** The same names encoded, each as a value, one behind the other; undefined where they have to be made one by one. */
+  encodedGroupNames(): Buffer | undefined;
+  encodedMemberNames(): Buffer | undefined;
 }
 
 type Compute = (entry: ComputedSource) => readonly (string | Buffer)[];
@@ -36,6 +39,13 @@ const computations: Readonly<Record<string, Compute>> = {
   member: (entry) => entry.memberNames(),
   uniqueMember: (entry) => entry.memberNames(),
   memberUid: (entry) => entry.memberUids(),
+};
+
+/** Those whose values may be at hand as they are sent. */
+const encodings: Readonly<Record<string, (entry: ComputedSource) => Buffer | undefined>> = {
+  memberOf: (entry) => entry.encodedGroupNames(),
+  member: (entry) => entry.encodedMemberNames(),
+  uniqueMember: (entry) => entry.encodedMemberNames(),
 };
 
 /** The spellings of a membership, each with the class of group that shows it among all user attributes. */
@@ -90,5 +100,10 @@ export class ComputedAttributes {
   /** The values, those that are text as text; none for a type that is not computed. */
   values(type: AttributeType, entry: ComputedSource): readonly (string | Buffer)[] {
     return this.#table.get(type)?.(entry) ?? noValues;
+  }
+
+  /** The values as they are sent, one behind the other, where they are at hand so. */
+  encoded(type: AttributeType, entry: ComputedSource): Buffer | undefined {
+    return encodings[type.name]?.(entry);
   }
 }

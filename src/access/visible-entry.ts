@@ -14,6 +14,8 @@ export interface Beholder {
   readonly reading: Reading;
   readonly computed: ComputedAttributes;
   readonly showsDanglings: boolean;
+  /** Whether every entry exists, so that names need not be looked at one by one. */
+  readonly seesAll: boolean;
   sees(entry: StoredEntry): boolean;
   seesId(id: number): boolean;
   childCount(entry: StoredEntry): number | undefined;
@@ -87,6 +89,11 @@ export class VisibleEntry implements FilterSubject, ComputedSource {
     return this.#sight.computed.values(type, this);
   }
 
+  /** The same as they are sent, one behind the other, where they are at hand so. */
+  computedEncoded(type: AttributeType): Buffer | undefined {
+    return this.#sight.computed.encoded(type, this);
+  }
+
   computedHas(type: AttributeType, node: EqualityNode): boolean | undefined {
     return this.#sight.hasComputed(this, type, node);
   }
@@ -141,6 +148,20 @@ export class VisibleEntry implements FilterSubject, ComputedSource {
     const names = this.#names(this.memberIds());
     for (const { kind, written } of this.#danglings) if (kind === "dn") names.push(written);
     return names;
+  }
+
+  encodedGroupNames(): Buffer | undefined {
+    const { reading, seesAll } = this.#sight;
+    const groups = seesAll ? reading.groupsOf(this.stored) : undefined;
+    return groups && !groups.large ? reading.encodedNames(groups) : undefined;
+  }
+
+  encodedMemberNames(): Buffer | undefined {
+    const { reading, seesAll } = this.#sight;
+    // Only what was loaded is known to have no names beside its members.
+    if (!seesAll || this.stored.kind !== "group" || !this.#members || this.#danglings.length > 0) return undefined;
+    const members = reading.members(this.id);
+    return members.large ? undefined : reading.encodedNames(members);
   }
 
   memberUids(): Buffer[] {

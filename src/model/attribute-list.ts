@@ -1,7 +1,7 @@
 // The encoded form of an entry's attributes: the content of a PartialAttributeList (RFC 4511 4.1.7 and 4.5.2), that is
 // SEQUENCE { type, SET OF value } after SEQUENCE. It is what the store keeps and what a search sends; a filter reads it
 // in place. Written only by `encodeAttributeList`, so it is trusted: lengths are not checked again.
-import { BerWriter } from "../ber/writer.js";
+import { BerWriter, elementSize } from "../ber/writer.js";
 import type { Attribute } from "./attribute.js";
 
 /** A cursor over an encoded attribute list that makes no object per attribute. */
@@ -141,6 +141,15 @@ export function writePartialAttribute(writer: BerWriter, type: string, values: r
   }
   writer.close();
   writer.close();
+}
+
+/** The same where the values are encoded already, one behind the other. */
+export function writeEncodedAttribute(writer: BerWriter, type: string, values: Buffer): void {
+  if (type.length > longestDescription) throw new Error(`an attribute description of ${type.length} octets`);
+  writer.header(0x30, elementSize(type.length) + elementSize(values.length));
+  writer.text(type);
+  writer.header(0x31, values.length);
+  writer.raw(values);
 }
 
 /** The values of an attribute in an encoded list, whatever its options; `name` is the schema's spelling. */

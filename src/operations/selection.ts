@@ -2,7 +2,12 @@
 // once for a search; where everything is wanted, the encoded list is copied as it is.
 import { computedOperational, listsMemberships, memberSpellings } from "../access/computed-attributes.js";
 import type { BerWriter } from "../ber/writer.js";
-import { AttributeCursor, longestDescription, writePartialAttribute } from "../model/attribute-list.js";
+import {
+  AttributeCursor,
+  longestDescription,
+  writeEncodedAttribute,
+  writePartialAttribute,
+} from "../model/attribute-list.js";
 import type { FilterSubject } from "../model/filter-match.js";
 import type { AttributeType, Schema } from "../model/schema.js";
 
@@ -11,6 +16,8 @@ export interface Selectable extends FilterSubject {
   readonly dnText: string;
   /** The values of a computed attribute, those that are text as text. */
   computedValues(type: AttributeType): readonly (string | Buffer)[];
+  /** The same as they are sent, one behind the other, where they are at hand so. */
+  computedEncoded(type: AttributeType): Buffer | undefined;
   /** Whether a spelling of a membership belongs to all user attributes of this entry. */
   spells(type: AttributeType): boolean;
 }
@@ -153,6 +160,11 @@ export class Selection {
   }
 
   #writeComputed(entry: Selectable, { type, spelling }: Wanted, writer: BerWriter): void {
+    const encoded = this.#typesOnly ? undefined : entry.computedEncoded(type);
+    if (encoded) {
+      if (encoded.length > 0) writeEncodedAttribute(writer, spelling, encoded);
+      return;
+    }
     const values = entry.computedValues(type);
     if (values.length > 0) writePartialAttribute(writer, spelling, this.#typesOnly ? [] : values);
   }

@@ -34,6 +34,10 @@ export class StaticEntry implements Selectable {
     return this.bytes.length;
   }
 
+  computedEncoded(): undefined {
+    return undefined;
+  }
+
   computedValues(): readonly Buffer[] {
     return [];
   }

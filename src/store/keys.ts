@@ -66,6 +66,17 @@ function attributeBytes(attribute: number): string {
   return String.fromCharCode(attribute >>> 8, attribute & 0xff);
 }
 
+/** By attribute: what every search by a value begins its key with. */
+const equalityPrefixes: string[] = [];
+
+function equalityPrefix(attribute: number): string {
+  const known = equalityPrefixes[attribute];
+  if (known !== undefined) return known;
+  const prefix = `i${attributeBytes(attribute)}`;
+  equalityPrefixes[attribute] = prefix;
+  return prefix;
+}
+
 /** A part that varies in length stands behind its length where more follows it, so that no key begins like another. */
 function measured(space: string, part: string): Key {
   return space + String.fromCharCode(part.length) + part;
@@ -89,8 +100,8 @@ export const keys = {
   danglingKept: (group: number, kept: string): Key => `u${idBytes(group)}${kept}`,
   danglingNameKept: (kept: string, group: number): Key => `${measured("U", kept)}${idBytes(group)}`,
   danglingsNamed: (name: string): Key => measured("U", keyValue(name)),
-  equality: (attribute: number, value: string): Key => `i${attributeBytes(attribute)}${keyValue(value)}`,
-  equalities: (attribute: number): Key => `i${attributeBytes(attribute)}`,
+  equality: (attribute: number, value: string): Key => equalityPrefix(attribute) + keyValue(value),
+  equalities: (attribute: number): Key => equalityPrefix(attribute),
   presence: (attribute: number): Key => `p${attributeBytes(attribute)}`,
   gram: (attribute: number, gram: string, id: number): Key => `x${attributeBytes(attribute)}${gram}${idBytes(id)}`,
   grams: (attribute: number, gram: string): Key => `x${attributeBytes(attribute)}${gram}`,

@@ -11,7 +11,7 @@ import { Indexes, numberedTypes } from "./indexes.js";
 import { afterPrefix, idAt, keys } from "./keys.js";
 import { Overlay } from "./overlay.js";
 import { groupRows, memberRows } from "./postings.js";
-import { type DnCache, Reading, type StoreFrame } from "./reading.js";
+import { type DnCache, noParent, Reading, type StoreFrame } from "./reading.js";
 import { type RowReader, Rows, rangeOf } from "./rows.js";
 import type { Store } from "./store.js";
 import { Transaction } from "./transaction.js";
@@ -110,7 +110,15 @@ export class LevelStore implements Store {
     if (changes.size > 0) await rows.write(changes, 0);
     const dns = new SharedDns(Math.floor(options.limits.cacheBytes / 4));
     const { entryBytes, dnBytes } = options.limits;
-    const frame = { schema, suffix, indexes: new Indexes(schema, numbers), dns, limits: { entryBytes, dnBytes } };
+    const suffixKey = keys.child(noParent, suffix.normal(schema));
+    const frame = {
+      schema,
+      suffix,
+      suffixKey,
+      indexes: new Indexes(schema, numbers),
+      dns,
+      limits: { entryBytes, dnBytes },
+    };
     const store = new LevelStore(rows, frame, dns, options);
     const last = await lastRevision(rows);
     rows.startAt(last);
@@ -357,6 +365,10 @@ class SharedDns implements DnCache {
     this.#bytes += nameOverhead + dn.length;
     if (this.#bytes > this.#mostBytes) this.reset(this.#since);
     this.#names.set(id, dn);
+  }
+
+  unchangedSince(revision: number): number | undefined {
+    return revision >= this.#since ? this.#since : undefined;
   }
 
   reset(since: number): void {

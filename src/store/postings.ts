@@ -28,18 +28,53 @@ export interface Postings {
 /** The postings of what nothing has. */
 export const noPostings: Postings = Object.freeze({ count: 0, tail: [], large: false });
 
-/** The members of each group, and the groups of each member. */
-export const memberRows: RowSpace<Postings> = { prefix: "M", number: 1, decode: (_, row) => keptPostings(row) };
-export const groupRows: RowSpace<Postings> = { prefix: "W", number: 2, decode: (_, row) => keptPostings(row) };
+/** The names of the entries in a list, encoded, and since which revision no name has changed. */
+interface EncodedNames {
+  readonly encoded: Buffer;
+  readonly since: number;
+}
+
+/** Lists whose names are kept are no longer than this: what they may come to is counted for them in the cache. */
+const mostNames = 32;
+const nameBytes = 80;
 
 /**
- * To be kept long, in memory of its own size. Made apart from those that are read and forgotten: where most of what one
- * place makes is kept, V8 takes all of it for old from birth, and what is forgotten is no longer collected cheaply.
+ * A list to be kept long, in memory of its own size. Made apart from those that are read and forgotten: where most of
+ * what one place makes is kept, V8 takes all of it for old from birth, and what is forgotten is no longer collected
+ * cheaply.
  */
-function keptPostings(row: Buffer): Postings {
-  const { count, tail, large } = decodePostings(row);
-  return { count, tail: tail.slice(), large };
+export class KeptPostings implements Postings {
+  readonly count: number;
+  readonly tail: readonly number[];
+  readonly large: boolean;
+  names: EncodedNames | undefined;
+
+  constructor(row: Buffer) {
+    const { count, tail, large } = decodePostings(row);
+    this.count = count;
+    this.tail = tail.slice();
+    this.large = large;
+  }
+
+  /** Keeps the names beside the list, where they are not too many. */
+  keepNames(names: EncodedNames): void {
+    if (names.encoded.length <= this.namesAtMost) this.names = names;
+  }
+
+  /** Bytes. */
+  get namesAtMost(): number {
+    return this.tail.length <= mostNames ? this.tail.length * nameBytes : 0;
+  }
 }
+
+const keptLists: Pick<RowSpace<KeptPostings>, "decode" | "more"> = {
+  decode: (_, row) => new KeptPostings(row),
+  more: (postings) => postings.namesAtMost,
+};
+
+/** The members of each group, and the groups of each member. */
+export const memberRows: RowSpace<Postings> = { prefix: "M", number: 1, ...keptLists };
+export const groupRows: RowSpace<Postings> = { prefix: "W", number: 2, ...keptLists };
 
 /** Reads the head row: how many there are, and all of them where they are few. */
 export function readPostings(rows: RowReader, head: Key): Postings {

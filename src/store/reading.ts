@@ -1,14 +1,16 @@
 // The directory as of one moment: entries, the tree, names, memberships. Used for reading at a snapshot and, with a
 // transaction's uncommitted changes laid over it, for writing.
+import { BerWriter } from "../ber/writer.js";
 import { Dn, type Rdn } from "../model/dn.js";
 import type { Limits } from "../model/limits.js";
 import type { AttributeType, Schema } from "../model/schema.js";
 import { entryRows, type StoredEntry } from "./entry-row.js";
 import type { Indexes } from "./indexes.js";
-import { idAt, keys } from "./keys.js";
+import { idAt, type Key, keys } from "./keys.js";
 import {
   decodePostings,
   groupRows,
+  KeptPostings,
   loadIds,
   loadPostings,
   memberRows,
@@ -23,12 +25,16 @@ import { type RowReader, rangeOf } from "./rows.js";
 export interface DnCache {
   get(id: number, revision: number): string | undefined;
   set(id: number, revision: number, dn: string): void;
+  /** Since which revision no name has changed; undefined for readers of an earlier one. */
+  unchangedSince(revision: number): number | undefined;
 }
 
 /** What every reading of one store shares. */
 export interface StoreFrame {
   readonly schema: Schema;
   readonly suffix: Dn;
+  /** Where the tree says which entry the suffix is: looked up by every operation. */
+  readonly suffixKey: Key;
   readonly indexes: Indexes;
   readonly dns: DnCache;
   readonly limits: Pick<Limits, "entryBytes" | "dnBytes">;
@@ -40,6 +46,8 @@ export type MemberName =
   | { readonly kind: "uid"; readonly uid: string };
 
 export const noParent = 0;
+
+const encodedNames = new BerWriter(1024);
 
 export class Reading {
   readonly rows: RowReader;
@@ -98,8 +106,9 @@ export class Reading {
     for (let n = 0; n < suffix.depth; n++) {
       if (dn.rdns[missing + n]!.normal(schema) !== suffix.rdns[n]!.normal(schema)) return undefined;
     }
-    let id = this.#childId(noParent, suffix.normal(schema));
-    if (id === undefined) return undefined;
+    const top = this.rows.get(this.frame.suffixKey);
+    if (top === undefined) return undefined;
+    let id = top.readUIntBE(0, 6);
     while (missing > 0) {
       const child = this.#childId(id, dn.rdns[missing - 1]!.normal(schema));
       if (child === undefined) break;
@@ -207,6 +216,18 @@ export class Reading {
 
   async allGroups(member: number): Promise<number[]> {
     return (await loadIds(this.rows, keys.groups(member), this.groups(member)))!;
+  }
+
+  /** The names of the entries in a list that is at hand, each encoded as a value (OCTET STRING), one behind the other. */
+  encodedNames(postings: Postings): Buffer {
+    const since = this.#shareNames ? this.frame.dns.unchangedSince(this.revision) : undefined;
+    const kept = since !== undefined && postings instanceof KeptPostings ? postings : undefined;
+    if (kept?.names && kept.names.since === since) return kept.names.encoded;
+    encodedNames.reset();
+    for (const id of postings.tail) encodedNames.text(this.dn(id));
+    const encoded = encodedNames.copy();
+    kept?.keepNames({ encoded, since: since! });
+    return encoded;
   }
 
   /** How many member values of a group name nothing that exists. */

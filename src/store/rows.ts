@@ -22,6 +22,8 @@ export interface RowSpace<T> {
   /** Its own among all spaces, from 0 on. */
   readonly number: number;
   decode(id: number, row: Buffer): T;
+  /** Bytes that what it means may come to take beside the row; default: none. */
+  more?(meaning: T): number;
 }
 
 /** Rows as of one moment. */
@@ -228,7 +230,7 @@ export class Rows {
     }
     const row = this.#read(space.prefix + idBytes(id), snapshot);
     const value = row && space.decode(id, row);
-    if (reader.isNewest) this.#cache.keepById(space.number, id, value, sizeOf(row), reader.revision);
+    if (reader.isNewest) this.#keepById(space, id, row, value, reader.revision);
     return value;
   }
 
@@ -313,13 +315,15 @@ export class Rows {
     for (const [key, row] of changes) {
       if (this.#cache.at(key)) this.#cache.keepAt(key, row, sizeOf(row), revision);
       const space = this.#spaceOf(key);
-      if (space && this.#cache.byId(space.number, idAt(key, 1))) this.#keepById(space, key, row, revision);
+      if (space === undefined) continue;
+      const id = idAt(key, 1);
+      if (this.#cache.byId(space.number, id)) this.#keepById(space, id, row, row && space.decode(id, row), revision);
     }
   }
 
-  #keepById(space: RowSpace<unknown>, key: Key, row: Buffer | undefined, since: number): void {
-    const id = idAt(key, 1);
-    this.#cache.keepById(space.number, id, row && space.decode(id, row), sizeOf(row), since);
+  #keepById<T>(space: RowSpace<T>, id: number, row: Buffer | undefined, value: T | undefined, since: number): void {
+    const more = value === undefined ? 0 : (space.more?.(value) ?? 0);
+    this.#cache.keepById(space.number, id, value, sizeOf(row) + more, since);
   }
 
   #spaceOf(key: Key): RowSpace<unknown> | undefined {
@@ -367,7 +371,9 @@ export class Rows {
   #warmWith({ key, value }: Row, since: number): void {
     const space = this.#spaceOf(key);
     if (space) {
-      if (!this.#cache.byId(space.number, idAt(key, 1))) this.#keepById(space, key, pooled(value), since);
+      const id = idAt(key, 1);
+      const row = pooled(value);
+      if (!this.#cache.byId(space.number, id)) this.#keepById(space, id, row, space.decode(id, row), since);
     } else if (!this.#cache.at(key)) this.#cache.keepAt(key, pooled(value), value.length, since);
   }
 
