@@ -129,7 +129,7 @@ export const limitTable = {
     least: 1,
     means: "Committed writes kept readable in the change log.",
   },
-  cacheBytes: { unit: "bytes", default: 128 * MiB, least: 1 * MiB, means: "Memory for hot entries and index rows." },
+  cacheBytes: { unit: "bytes", default: 192 * MiB, least: 1 * MiB, means: "Memory for hot entries and index rows." },
 } as const satisfies Record<string, LimitRow>;
 
 export type LimitName = keyof typeof limitTable;

@@ -119,7 +119,7 @@ async function apply(
   if (passwords.length > 0) setPasswords(transaction, entry, passwords);
   for (const change of memberships) await changeMembers(transaction, entry, change);
   if (own.length > 0) requireRdn(attributes, entry.dn.rdn!, schema);
-  requireStructural(attributes, entry, schema);
+  if (changed.has("objectClass")) requireStructural(attributes, entry, schema);
   const toCheck = [
     ...membershipsToCheck(transaction, entry, memberships),
     ...passwordsToCheck(transaction, entry, passwords),
@@ -127,7 +127,9 @@ async function apply(
   const content = entryContent([...attributes, ...toCheck], schema, changed, (type) =>
     transaction.permissions.shows(type),
   );
-  if (content.kind !== "group" && transaction.hasMembers(entry)) {
+  // What is no group has no members but those that this very request gave it.
+  const mayHaveMembers = entry.stored.kind === "group" || memberships.length > 0;
+  if (content.kind !== "group" && mayHaveMembers && transaction.hasMembers(entry)) {
     fail("objectClassViolation", "objectClass: the entry has members, so it has to stay a group");
   }
   if (content.structural !== entry.stored.structural) {
@@ -155,9 +157,9 @@ function membershipsToCheck(
   entry: VisibleEntry,
   changes: readonly ResolvedChange[],
 ): Attribute[] {
-  if (!transaction.hasMembers(entry)) return [];
   const added = changes.find(({ modification, values }) => modification !== "delete" && values.length > 0);
-  return added ? [{ description: added.description, values: added.values.slice(0, 1) }] : [];
+  if (!added || !transaction.hasMembers(entry)) return [];
+  return [{ description: added.description, values: added.values.slice(0, 1) }];
 }
 
 /** One stored password, so that the schema can say whether this entry may have any. */

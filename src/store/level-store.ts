@@ -329,9 +329,9 @@ export function checkGuards(guards: readonly Guard[], rows: RowReader): void {
 function holds(guard: Guard, rows: RowReader): boolean {
   switch (guard.kind) {
     case "exists":
-      return rows.get(keys.entry(guard.id)) !== undefined;
+      return rows.byId(entryRows, guard.id) !== undefined;
     case "entryAt":
-      return rows.get(keys.entry(guard.id))?.readUIntBE(7, 6) === guard.revision;
+      return rows.byId(entryRows, guard.id)?.revision === guard.revision;
     case "vacant":
       return rows.get(keys.child(guard.parent, guard.rdn)) === undefined;
     case "childless":

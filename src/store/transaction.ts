@@ -34,7 +34,11 @@ export const noBytes: Buffer = Buffer.alloc(0);
 interface Terms {
   readonly heads: Set<Key>;
   readonly grams: Set<Key>;
+  /** Rows of their own, that nothing else can have written: they are put and deleted unread. */
+  readonly instants: Set<Key>;
 }
+
+const noTerms: Terms = { heads: new Set(), grams: new Set(), instants: new Set() };
 
 export class Transaction extends Reading {
   /** The revision that this transaction will be. */
@@ -102,7 +106,7 @@ export class Transaction extends Reading {
     this.#addToCount(keys.meta("entries"), 1);
     const terms = this.#terms(entry);
     for (const head of terms.heads) addPosting(this.#overlay, head, id);
-    for (const gram of terms.grams) this.#overlay.put(gram, noBytes);
+    for (const row of [...terms.grams, ...terms.instants]) this.#overlay.put(row, noBytes);
     return entry;
   }
 
@@ -171,7 +175,7 @@ export class Transaction extends Reading {
     for (const group of groups) await this.#unlink(group, entry.id);
     for (const member of await this.allMembers(entry.id)) await this.#unlink(entry.id, member);
     await this.removeDanglings(entry.id);
-    await this.#reindex(this.#terms(present), { heads: new Set(), grams: new Set() }, entry.id);
+    await this.#reindex(this.#terms(present), noTerms, entry.id);
     const rdn =
       entry.parent === noParent ? this.frame.suffix.normal(this.schema) : Dn.parse(entry.rdn).rdn!.normal(this.schema);
     this.#overlay.delete(keys.child(entry.parent, rdn));
@@ -298,14 +302,14 @@ export class Transaction extends Reading {
   // --- index rows and counts
 
   #terms(entry: StoredEntry, only?: ReadonlySet<string>): Terms {
-    const terms = { heads: new Set<Key>(), grams: new Set<Key>() };
+    const terms = { heads: new Set<Key>(), grams: new Set<Key>(), instants: new Set<Key>() };
     const suffix = idBytes(entry.id);
     const sink: TermSink = {
       value: (attribute, normal) => terms.heads.add(keys.equality(attribute, normal)),
       presence: (attribute) => terms.heads.add(keys.presence(attribute)),
       gram: (attribute, gram) => terms.grams.add(gramPrefix(attribute, gram) + suffix),
       run: (prefix) => terms.grams.add(prefix + suffix),
-      instant: (prefix) => terms.grams.add(prefix + suffix),
+      instant: (prefix) => terms.instants.add(prefix + suffix),
     };
     this.frame.indexes.terms(entry, sink, only);
     return terms;
@@ -324,6 +328,8 @@ export class Transaction extends Reading {
     await Promise.all(removals);
     for (const head of after.heads) if (!before.heads.has(head)) addPosting(this.#overlay, head, id);
     for (const gram of after.grams) if (!before.grams.has(gram)) this.#addGram(gram);
+    for (const instant of before.instants) if (!after.instants.has(instant)) this.#overlay.delete(instant);
+    for (const instant of after.instants) if (!before.instants.has(instant)) this.#overlay.put(instant, noBytes);
   }
 
   #addGram(key: Key): void {

@@ -177,8 +177,7 @@ export class Connection {
       this.#answering--;
       if (!cancellation.canceled) {
         writeResult(this.#out, request.id, request.operation, result);
-        if (this.#answering === 0) this.flush();
-        else this.#flushSoon();
+        this.#flushSoon();
       }
       this.#lastHeard = performance.now();
       if (this.#finishing && this.#answering === 0) this.disconnect(this.#finishing);
