@@ -1,4 +1,5 @@
 // The store on LevelDB: one writer, group commit, one durable batch a commit, snapshots for reads.
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "../model/clock.js";
 import type { Dn } from "../model/dn.js";
 import { fail, LdapError } from "../model/failure.js";
@@ -208,7 +209,11 @@ export class LevelStore implements Store {
 
   async #drain(): Promise<void> {
     try {
-      while (this.#queue.length > 0) await this.#commitGroup(this.#queue.splice(0, groupSize));
+      while (this.#queue.length > 0) {
+        // Whoever else has sent a write by now is taken along: one wait for the disk serves them all.
+        await nextTurn();
+        await this.#commitGroup(this.#queue.splice(0, groupSize));
+      }
     } finally {
       // In the same turn in which the queue was seen empty: a write that comes later must find nobody at work.
       this.#writing = undefined;
