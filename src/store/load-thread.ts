@@ -9,7 +9,9 @@ import type { LoadTaker } from "./load-writer.js";
 /** Packs under way to the thread. */
 const mostUnderway = 4;
 
+/** An order that is not answered yet. */
 interface Waiting {
+  readonly done: Promise<void>;
   resolve(): void;
   reject(error: unknown): void;
 }
@@ -34,10 +36,8 @@ export class LoadThread implements LoadTaker {
 
   async take(entries: PackedEntries): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
-    const done = this.#order({ kind: "take", entries }, [entries.bytes.buffer]);
-    done.catch(() => {}); // whoever takes or finishes next is told
-    if (this.#waiting.length >= mostUnderway) await this.#oldest();
-    if (this.#failure !== undefined) throw this.#failure;
+    this.#order({ kind: "take", entries }, [entries.bytes.buffer]).catch(() => {}); // whoever takes next is told
+    if (this.#waiting.length >= mostUnderway) await this.#waiting[0]!.done;
   }
 
   async finish(): Promise<void> {
@@ -52,25 +52,13 @@ export class LoadThread implements LoadTaker {
   }
 
   #order(order: LoadThreadOrder, transfer: readonly TransferListItem[] = []): Promise<void> {
-    const done = new Promise<void>((resolve, reject) => this.#waiting.push({ resolve, reject }));
+    let [resolve, reject]: [() => void, (error: unknown) => void] = [() => {}, () => {}];
+    const done = new Promise<void>((...both) => {
+      [resolve, reject] = both;
+    });
+    this.#waiting.push({ done, resolve, reject });
     this.#worker.postMessage(order, transfer);
     return done;
-  }
-
-  #oldest(): Promise<void> {
-    const [oldest] = this.#waiting;
-    if (!oldest) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      const { resolve: done, reject: failed } = oldest;
-      oldest.resolve = () => {
-        done();
-        resolve();
-      };
-      oldest.reject = (error) => {
-        failed(error);
-        reject(error);
-      };
-    });
   }
 
   #hear(answer: LoadThreadAnswer): void {
