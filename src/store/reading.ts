@@ -149,13 +149,27 @@ export class Reading {
 
   /** The DN of an entry as text: each RDN as it was written. */
   dn(id: number): string {
-    const known = this.#shareNames ? this.frame.dns.get(id, this.revision) : undefined;
+    const known = this.#knownDn(id);
     if (known !== undefined) return known;
-    const entry = this.entry(id);
-    if (!entry) throw new Error(`entry ${id} has no row`);
-    const dn = this.dnOf(entry);
+    const rdns: string[] = [];
+    for (let at = id; at !== noParent; ) {
+      const above = this.#knownDn(at);
+      if (above !== undefined) {
+        rdns.push(above);
+        break;
+      }
+      const entry = this.entry(at);
+      if (!entry) throw new Error(`entry ${at} has no row`);
+      rdns.push(entry.rdn);
+      at = entry.parent;
+    }
+    const dn = rdns.join(",");
     if (this.#shareNames) this.frame.dns.set(id, this.revision, dn);
     return dn;
+  }
+
+  #knownDn(id: number): string | undefined {
+    return this.#shareNames ? this.frame.dns.get(id, this.revision) : undefined;
   }
 
   /** The same where the entry is at hand. */

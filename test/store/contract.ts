@@ -754,6 +754,25 @@ export function describeStore(kind: string, harness: StoreHarness): void {
     });
   });
 
+  test(`${kind}: names are told however deep the tree has become by moving`, { timeout: 60_000 }, async () => {
+    const [chains, depth] = [40, 400];
+    const store = await harness.open({ limits: { dnBytes: 1024 * 1024 } });
+    await add(store, suffix.toString(), organization);
+    let lowest = "";
+    for (let chain = 0; chain < chains; chain++) {
+      const top = `ou=c${chain},${suffix}`;
+      const below = Array.from({ length: depth }, (_, n) => `${"ou=n,".repeat(n)}${top}`);
+      await Promise.all(below.map((name, n) => add(store, name, unit(n === 0 ? `c${chain}` : "n"))));
+      const moved = lowest === "" ? top : `ou=c${chain},${lowest}`;
+      if (moved !== top) await move(store, top, moved);
+      lowest = `${"ou=n,".repeat(depth - 1)}${moved}`;
+    }
+    await reading(store, (moment) => {
+      expect(moment.dn(idOf(moment, lowest))).toBe(lowest);
+      expect(Dn.parse(lowest).depth).toBe(chains * depth + suffix.depth);
+    });
+  });
+
   test(`${kind}: the suffix entry is the organization it was added as`, async () => {
     const store = await harness.open();
     const entry = await add(store, "DC=example,dc=COM", organization);
