@@ -5,17 +5,19 @@ import type { Dn } from "../model/dn.js";
 import { fail, LdapError } from "../model/failure.js";
 import type { Limits } from "../model/limits.js";
 import type { Schema } from "../model/schema.js";
-import type { ChangeRecord, Commit, Guard } from "./change.js";
+import type { ChangeRecord, Commit } from "./change.js";
+import { SharedDns } from "./dn-cache.js";
 import { entryRows } from "./entry-row.js";
-import { IdTable } from "./id-table.js";
-import { Indexes, numberedTypes } from "./indexes.js";
+import { checkGuards } from "./guards.js";
+import { Indexes } from "./indexes.js";
 import { afterPrefix, idAt, keys } from "./keys.js";
 import { Overlay } from "./overlay.js";
 import { groupRows, memberRows } from "./postings.js";
-import { type DnCache, noParent, Reading, type StoreFrame } from "./reading.js";
+import { noParent, Reading, type StoreFrame } from "./reading.js";
 import { type RowReader, Rows, rangeOf } from "./rows.js";
 import type { Store } from "./store.js";
 import { Transaction } from "./transaction.js";
+import { numberTypes } from "./type-numbers.js";
 
 /** The format of the whole key space; entry rows carry a version of their own. */
 const storeFormat = "1";
@@ -322,85 +324,6 @@ function tell(listener: (record: ChangeRecord) => void, record: ChangeRecord): v
       throw error;
     });
   }
-}
-
-/** A guard that does not hold means that what was prepared rests on something that has changed since. */
-export function checkGuards(guards: readonly Guard[], rows: RowReader): void {
-  for (const guard of guards) {
-    if (!holds(guard, rows)) fail("busy", "the entry was changed by someone else at the same moment; try again");
-  }
-}
-
-function holds(guard: Guard, rows: RowReader): boolean {
-  switch (guard.kind) {
-    case "exists":
-      return rows.byId(entryRows, guard.id) !== undefined;
-    case "entryAt":
-      return rows.byId(entryRows, guard.id)?.revision === guard.revision;
-    case "vacant":
-      return rows.get(keys.child(guard.parent, guard.rdn)) === undefined;
-    case "childless":
-      return rows.get(keys.childCount(guard.id)) === undefined;
-  }
-}
-
-/** What a remembered name costs beside its characters. */
-const nameOverhead = 100;
-
-/**
- * DNs computed once and read often. A rename makes all of them doubtful, so all are dropped; and so are all when they
- * are too many, which is rarer than keeping an order among them would be dear.
- */
-class SharedDns implements DnCache {
-  readonly #names = new IdTable<string>();
-  readonly #mostBytes: number;
-  #bytes = 0;
-  #since = 0;
-
-  constructor(mostBytes: number) {
-    this.#mostBytes = mostBytes;
-  }
-
-  get(id: number, revision: number): string | undefined {
-    return revision >= this.#since ? this.#names.get(id) : undefined;
-  }
-
-  set(id: number, revision: number, dn: string): void {
-    if (revision < this.#since) return;
-    this.#bytes += nameOverhead + dn.length;
-    if (this.#bytes > this.#mostBytes) this.reset(this.#since);
-    this.#names.set(id, dn);
-  }
-
-  unchangedSince(revision: number): number | undefined {
-    return revision >= this.#since ? this.#since : undefined;
-  }
-
-  reset(since: number): void {
-    this.#names.clear();
-    this.#bytes = 0;
-    this.#since = since;
-  }
-}
-
-async function numberTypes(rows: Rows, schema: Schema, changes: Map<string, Buffer | undefined>) {
-  const known = new Map<string, number>();
-  const snapshot = rows.snapshot();
-  for await (const found of rangeOf(snapshot, "a")) {
-    for (const { key, value } of found) known.set(key.slice(1), value.readUInt16BE(0));
-  }
-  snapshot.release();
-  const numbers = new Map<Schema["attributeTypes"][number], number>();
-  let last = Math.max(0, ...known.values());
-  for (const type of numberedTypes(schema)) {
-    const number = known.get(type.oid) ?? ++last;
-    numbers.set(type, number);
-    if (known.has(type.oid)) continue;
-    const value = Buffer.allocUnsafe(2);
-    value.writeUInt16BE(number);
-    changes.set(keys.attribute(type.oid), value);
-  }
-  return numbers;
 }
 
 async function lastRevision(rows: Rows): Promise<number> {

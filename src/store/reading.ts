@@ -4,6 +4,7 @@ import { BerWriter } from "../ber/writer.js";
 import { Dn, type Rdn } from "../model/dn.js";
 import type { Limits } from "../model/limits.js";
 import type { AttributeType, Schema } from "../model/schema.js";
+import type { DnCache } from "./dn-cache.js";
 import { entryRows, type StoredEntry } from "./entry-row.js";
 import type { Indexes } from "./indexes.js";
 import { idAt, type Key, keys } from "./keys.js";
@@ -20,14 +21,6 @@ import {
   readVarint,
 } from "./postings.js";
 import { type RowReader, rangeOf } from "./rows.js";
-
-/** Computed DNs that many readers share; `DnCache.get` answers only readers for whom the name still holds. */
-export interface DnCache {
-  get(id: number, revision: number): string | undefined;
-  set(id: number, revision: number, dn: string): void;
-  /** Since which revision no name has changed; undefined for readers of an earlier one. */
-  unchangedSince(revision: number): number | undefined;
-}
 
 /** What every reading of one store shares. */
 export interface StoreFrame {

@@ -5,8 +5,9 @@ import { Dn } from "../../src/model/dn.js";
 import { defaultLimits } from "../../src/model/limits.js";
 import { BulkLoad, type LoadedEntry } from "../../src/store/bulk-load.js";
 import type { Guard } from "../../src/store/change.js";
+import { checkGuards } from "../../src/store/guards.js";
 import { keys } from "../../src/store/keys.js";
-import { checkGuards, type LevelStore } from "../../src/store/level-store.js";
+import type { LevelStore } from "../../src/store/level-store.js";
 import { Rows } from "../../src/store/rows.js";
 import {
   add,
