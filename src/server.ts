@@ -25,7 +25,7 @@ export interface ServerOptions {
   readonly clock: Clock;
   /** The folder that the settings were read from, to read them again. */
   readonly folder: string;
-  /** Fills a store that holds nothing, before anybody can connect. */
+  /** Fills a store that was never written to, before anybody can connect. */
   readonly seed?: (store: LevelStore, hasher: PasswordHasher) => Promise<void>;
 }
 
@@ -57,7 +57,8 @@ export async function startServer(settings: Settings, options: ServerOptions): P
     closers.push(() => store.close());
     const hasher = new PasswordHasher({ queue: limits.passwordQueue, cost: server.passwords.cost });
     closers.push(() => hasher.close());
-    if (isEmpty(store)) await options.seed?.(store, hasher);
+    // Once only: whoever has emptied the directory does not want the seed back.
+    if (store.revision === 0) await options.seed?.(store, hasher);
     await hasher.warm();
 
     const applications = new ApplicationRegistry(suffix, schema, settings.applications);
@@ -83,15 +84,6 @@ export async function startServer(settings: Settings, options: ServerOptions): P
   } catch (error) {
     await stop();
     throw error;
-  }
-}
-
-function isEmpty(store: LevelStore): boolean {
-  const reading = store.read();
-  try {
-    return reading.entryCount === 0;
-  } finally {
-    reading.release();
   }
 }
 

@@ -61,6 +61,8 @@ async function admits(
 /** Whoever stands outside the view does not exist for the application, so cannot log in through it. */
 function isInView(directory: Directory, reading: Reading, application: Application, entry: StoredEntry): boolean {
   const permissions = new Permissions({ kind: "application", application }, reading.schema, directory.computed);
+  // Whoever says which users there are means these and nobody else: not what holds a password and is no user.
+  if (permissions.usersSeen && entry.kind !== "user") return false;
   const seen = permissions.seen(entry.kind);
   if (!seen) return true;
   const sight = new Sight(reading, permissions, directory.computed).whole();

@@ -1,10 +1,9 @@
 // The configuration and the store that it names, as commands need them.
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { standardSchema } from "../model/standard-schema.js";
 import { loadSettings, type Settings } from "../settings/load-settings.js";
 import { makeFolder } from "../settings/make-folder.js";
 import { LevelStore } from "../store/level-store.js";
+import { isStore } from "../store/rows.js";
 import { Failure, wrongSettings } from "./failure.js";
 
 /** The settings; where they are wrong, a failure with every fault. */
@@ -17,9 +16,9 @@ export async function settingsOf(folder: string): Promise<Settings> {
 /** Commands write as much at once as they like: the limit is for clients. */
 const writesWaiting = 4096;
 
-/** Whether there is a store where the settings say. */
+/** Whether there is a store where the settings say, whole or not. */
 export function hasStore({ server }: Settings): boolean {
-  return existsSync(join(server.storePath, "CURRENT"));
+  return isStore(server.storePath);
 }
 
 /**

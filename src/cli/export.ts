@@ -21,14 +21,15 @@ export function exportEntries(program: Command): void {
   addCommand(
     program,
     "export [file]",
-    "Write every entry as LDIF, into a file or to standard output, with the hashes of passwords: keep it safe. " +
+    "Write every entry as LDIF, into a file or to standard output (-), with the hashes of passwords: keep it safe. " +
       "Imported into an empty store it makes the same directory again. The server must not run.",
     "gatehouse export backup.ldif --operational",
     "gatehouse export | gzip > backup.ldif.gz",
   )
     .option("--operational", "with entryUUID, and when and by whom each entry was written")
     .option("--force", "replace the file where it exists")
-    .action(async (file: string | undefined, options: ExportOptions) => {
+    .action(async (named: string | undefined, options: ExportOptions) => {
+      const file = named === "-" ? undefined : named;
       if (file !== undefined && !options.force && existsSync(file)) {
         throw new Failure(`gatehouse: ${file} exists already, and is left as it is; --force replaces it`);
       }
@@ -57,7 +58,10 @@ function toStdout(reading: Reading, options: EntryWriterOptions): Promise<number
 /** Whole or not at all, and for nobody else to read: an older file of that name stays until the new one is on disk. */
 async function toFile(path: string, reading: Reading, options: EntryWriterOptions): Promise<number> {
   const temporary = `${path}.${process.pid}.part`;
-  const file = await open(temporary, "wx", 0o600);
+  // Errors are told of the name that a person gave, not of ours for the time being.
+  const file = await open(temporary, "wx", 0o600).catch((error) => {
+    throw Object.assign(error, { path });
+  });
   try {
     const entries = await writeWhole(file, reading, options);
     await rename(temporary, path);

@@ -1,6 +1,7 @@
 // How a command fails: in sentences for a person, never with a stack trace.
 import { LdapError } from "../model/failure.js";
 import { formatProblem, type Problem, SettingError } from "../settings/problem.js";
+import { DamagedStore } from "../store/rows.js";
 
 /** Ends a command. Each sentence is a line on stderr; there may be none where all has been said. */
 export class Failure extends Error {
@@ -22,7 +23,8 @@ export function wrongSettings(problems: readonly Problem[]): Failure {
 /** What a person is told of an error. */
 export function sentencesOf(error: unknown): readonly string[] {
   if (error instanceof Failure) return error.sentences;
-  if (error instanceof LdapError || error instanceof SettingError) return [`gatehouse: ${error.message}`];
+  if (error instanceof LdapError || error instanceof SettingError || error instanceof DamagedStore)
+    return [`gatehouse: ${error.message}`];
   return [`gatehouse: ${systemSentence(error) ?? `this should not have happened: ${String(error)}`}`];
 }
 

@@ -26,7 +26,10 @@ async function readPiped(): Promise<Secret> {
   }
   const text = Buffer.concat(pieces);
   const lineBreak = text.at(-1) === lf ? (text.at(-2) === cr ? 2 : 1) : 0;
-  return new Secret(text.subarray(0, text.length - lineBreak));
+  const password = text.subarray(0, text.length - lineBreak);
+  if (password.includes(lf))
+    throw new Failure("gatehouse: several lines came through the pipe; a password is one line");
+  return new Secret(password);
 }
 
 const lf = 0x0a;

@@ -4,7 +4,8 @@
 // are kept in a cache with a byte budget: a cached row says since which revision it holds, so that a reader of an older
 // snapshot never sees it too early. Rows found by an id are kept as what they mean: they are most of what a search asks
 // for, and none is read twice.
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { Level } from "level";
 import { LdapError } from "../model/failure.js";
 import { afterPrefix, idAt, idBytes, type Key } from "./keys.js";
@@ -178,6 +179,7 @@ export class Rows {
   static async open(path: string, options: RowsOptions): Promise<Rows> {
     try {
       mkdirSync(path, { recursive: true, mode: 0o700 });
+      requireWhole(path);
       const database = new Level<Buffer, Buffer>(path, {
         keyEncoding: "buffer",
         valueEncoding: "buffer",
@@ -191,6 +193,7 @@ export class Rows {
       await database.open();
       return new Rows(path, database as Database, options);
     } catch (error) {
+      if (error instanceof LdapError) throw error;
       throw new LdapError("unavailable", openFailure(path, error), { cause: error });
     }
   }
@@ -235,7 +238,11 @@ export class Rows {
   }
 
   #read(key: Key, snapshot: DatabaseSnapshot): Buffer | undefined {
-    return pooled(this.#database.getSync(Buffer.from(key, "latin1"), { snapshot }));
+    try {
+      return pooled(this.#database.getSync(Buffer.from(key, "latin1"), { snapshot }));
+    } catch (error) {
+      throw this.#unreadable(error);
+    }
   }
 
   async *range(
@@ -262,7 +269,9 @@ export class Rows {
     let ahead: Promise<[Buffer, Buffer][]> | undefined = next();
     try {
       while (ahead) {
-        const pairs: [Buffer, Buffer][] = await ahead;
+        const pairs: [Buffer, Buffer][] = await ahead.catch((error: unknown) => {
+          throw this.#unreadable(error);
+        });
         if (pairs.length === 0) return;
         ahead = pairs.length === limit ? undefined : next();
         yield pairs.map(([key, value]) => ({ key: key.toString("latin1"), value }));
@@ -298,6 +307,12 @@ export class Rows {
         cause: error,
       });
     }
+  }
+
+  /** What LevelDB says of a damaged file, as a sentence; any other error as it is. */
+  #unreadable(error: unknown): unknown {
+    // Not every way in gives these errors a code.
+    return levelFault.test(reasonOf(error)) ? new DamagedStore(this.path, error) : error;
   }
 
   batch(): RowBatch {
@@ -421,6 +436,40 @@ function pooled<Row extends Buffer | undefined>(row: Row): Row {
 /** Every row whose key begins with the prefix. */
 export function rangeOf(rows: RowReader, prefix: Key, options?: RangeOptions): AsyncGenerator<Row[], void, void> {
   return rows.range(prefix, afterPrefix(prefix), options);
+}
+
+/** A file of the store cannot be read: not for a client to know, but for whoever runs the server. */
+export class DamagedStore extends Error {
+  constructor(path: string, cause: unknown) {
+    super(`the store at ${path} is damaged, or its disk is (${reasonOf(cause)}); restore it from a backup`, { cause });
+    this.name = "DamagedStore";
+  }
+}
+
+const levelFault = /^(Corruption|IO error): /;
+
+/** LevelDB takes a folder without this file for a new store, and removes the tables in it. */
+const currentFile = "CURRENT";
+const levelFile = /^(MANIFEST-\d+|\d+\.(ldb|sst|log))$/;
+
+/** Whether a folder holds a store, or what is left of one. */
+export function isStore(path: string): boolean {
+  return existsSync(join(path, currentFile)) || partOf(path) !== undefined;
+}
+
+function partOf(path: string): string | undefined {
+  return existsSync(path) ? readdirSync(path).find((name) => levelFile.test(name)) : undefined;
+}
+
+/** Throws `unavailable` for a folder that a part of a store was copied to. */
+function requireWhole(path: string): void {
+  if (existsSync(join(path, currentFile))) return;
+  const left = partOf(path);
+  if (left === undefined) return;
+  throw new LdapError(
+    "unavailable",
+    `the store at ${path} is not whole: ${left} is there and ${currentFile} is missing; restore all of its files, or remove them all to begin anew`,
+  );
 }
 
 function openFailure(path: string, error: unknown): string {
