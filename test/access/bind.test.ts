@@ -198,6 +198,18 @@ describe("a user", () => {
     expect((await from("127.0.0.7", "ann")).answer).toMatchObject(invalid);
   });
 
+  test("that is no user does not log in where the view says which users there are", async () => {
+    const admin = await Conversation.as("manager", server);
+    const dn = `cn=backup,${suffix}`;
+    const role = { objectClass: ["organizationalRole", "simpleSecurityObject"], userPassword: "backup-secret" };
+    expect(await admin.add(dn, role)).toMatchObject({ code: 0 });
+    const everywhere = await Conversation.with(server);
+    expect((await everywhere.bind(dn, "backup-secret")).code).toBe(0);
+    const sales = await Conversation.with(server, "127.0.0.7");
+    expect(await sales.bind(dn, "backup-secret")).toMatchObject(invalid);
+    await admin.remove(dn);
+  });
+
   test("is refused in one way, whatever the reason", async () => {
     expect((await from("127.0.0.1", "ann", "wrong")).answer).toMatchObject(invalid);
     expect(lastAudit()).toMatchObject({ rule: "wrong password" });

@@ -87,6 +87,26 @@ test("serve loads the seed into an empty store once, says ready with its address
   expect(second.lines.map(({ msg }) => msg)).toEqual(expect.arrayContaining(["stopping", "stopped"]));
 });
 
+test("a directory that was emptied stays empty: the seed does not come back", async () => {
+  const folder = await installation("seed: seed.ldif\n");
+  await write(folder, "config/seed.ldif", units);
+  const yaml = await read(folder, "config/applications.yaml");
+  await write(folder, "config/applications.yaml", yaml.replace("read-write", "admin"));
+  const first = new Server(folder);
+  const client = new Client({ url: await first.url() });
+  await client.bind(wiki.dn, wiki.password);
+  for (const dn of ["ou=people,dc=example,dc=com", "ou=groups,dc=example,dc=com", "dc=example,dc=com"])
+    await client.del(dn);
+  await client.unbind();
+  first.child.kill("SIGTERM");
+  await first.ended;
+  const second = new Server(folder);
+  await second.line("ready");
+  second.child.kill("SIGTERM");
+  await second.ended;
+  expect(second.lines.map(({ msg }) => msg)).not.toContain("loaded the seed into the empty store");
+});
+
 test("a seed with errors is not loaded, and the server does not start", async () => {
   const folder = await installation("seed: seed.ldif\n");
   await write(folder, "config/seed.ldif", units + person("ann", "foo: bar"));
