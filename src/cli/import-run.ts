@@ -128,6 +128,10 @@ class PasswordLine {
     return this.#waiting.length >= this.#most ? this.drain(Math.floor(this.#most / 2)) : undefined;
   }
 
+  get isEmpty(): boolean {
+    return this.#waiting.length === 0;
+  }
+
   /** Until no more than `left` wait. */
   async drain(left = 0): Promise<void> {
     const due = this.#waiting.splice(0, Math.max(0, this.#waiting.length - left));
@@ -228,7 +232,12 @@ class BulkImport extends Import {
       if (name !== undefined) this.#faulty.add(name);
       return undefined;
     }
-    return this.#goesOn() ? this.line.push(entry) : this.keep(entry, []);
+    return this.#goesOn() ? this.line.push(entry) : this.#keepUnhashed(entry);
+  }
+
+  /** Behind those that wait: one of them may be what it stands below. */
+  #keepUnhashed(entry: ReadEntry): Promise<void> | undefined {
+    return this.line.isEmpty ? this.keep(entry, []) : this.line.drain().then(() => this.keep(entry, []));
   }
 
   protected keep(entry: ReadEntry, passwords: readonly Buffer[]): Promise<void> | undefined {

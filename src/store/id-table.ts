@@ -3,25 +3,44 @@
 
 const pageLength = 1024;
 
+/** How many items stand on a page, behind them. */
+const countAt = pageLength;
+
 export class IdTable<T> {
-  #pages: ((T | undefined)[] | undefined)[] = [];
+  #pages: ((T | number | undefined)[] | undefined)[] = [];
+  #count = 0;
+
+  /** How many pages take memory. */
+  get pages(): number {
+    return this.#count;
+  }
 
   get(id: number): T | undefined {
     const page = this.#pages[Math.floor(id / pageLength)];
-    return page === undefined ? undefined : page[id % pageLength];
+    return page === undefined ? undefined : (page[id % pageLength] as T | undefined);
   }
 
   set(id: number, item: T | undefined): void {
     const number = Math.floor(id / pageLength);
+    const at = id % pageLength;
     let page = this.#pages[number];
     if (page === undefined) {
-      page = new Array<T | undefined>(pageLength).fill(undefined);
+      if (item === undefined) return;
+      page = new Array<T | number | undefined>(pageLength + 1).fill(undefined);
+      page[countAt] = 0;
       this.#pages[number] = page;
+      this.#count++;
     }
-    page[id % pageLength] = item;
+    const items = (page[countAt] as number) + Number(item !== undefined) - Number(page[at] !== undefined);
+    page[at] = item;
+    page[countAt] = items;
+    if (items > 0) return;
+    delete this.#pages[number];
+    this.#count--;
   }
 
   clear(): void {
     this.#pages = [];
+    this.#count = 0;
   }
 }

@@ -70,6 +70,8 @@ export interface TermSink {
 }
 
 const mostPlaces = 64;
+/** Bytes of a value that a sink is asked whether it knows it. */
+const longestRemembered = 256;
 
 /** Knows the index terms of entries under one schema. */
 export class Indexes {
@@ -109,9 +111,11 @@ export class Indexes {
       const indexed = this.#indexedAt(cursor, place);
       if (!indexed || (only && !only.has(indexed.type.name))) continue;
       if (!indexed.type.equality) sink.presence(indexed.number);
-      const asks = sink.remembers?.(indexed.number) ?? false;
+      const asks = (indexed.type.equality !== undefined && sink.remembers?.(indexed.number)) ?? false;
       while (cursor.nextValue()) {
-        if (!asks || !sink.knows?.(indexed.number, cursor.valueText)) this.#valueTerms(indexed, cursor.value, sink);
+        // What is long is rarely repeated, and dear to remember.
+        const isAsked = asks && cursor.valueEnd - cursor.valueStart <= longestRemembered;
+        if (!isAsked || !sink.knows?.(indexed.number, cursor.valueText)) this.#valueTerms(indexed, cursor.value, sink);
       }
     }
     const uuid = this.#byName.get("entryUUID");

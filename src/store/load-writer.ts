@@ -255,6 +255,7 @@ function innerMap<K>(maps: Map<number, Map<K, number>>, attribute: number): Map<
 /** What one attribute's repeated values are known to bring. An attribute whose values are its own gives up early. */
 class RepeatedValues {
   static readonly #triedOn = 2000;
+  static readonly #most = 50_000;
   #lists: Map<string, number[]> | undefined = new Map();
   #asked = 0;
   #found = 0;
@@ -274,7 +275,7 @@ class RepeatedValues {
 
   /** Where to note the lists that the value belongs to; undefined where that is not worth it. */
   record(value: string): number[] | undefined {
-    if (!this.#lists) return undefined;
+    if (!this.#lists || this.#lists.size >= RepeatedValues.#most) return undefined;
     const lists: number[] = [];
     this.#lists.set(value, lists);
     return lists;

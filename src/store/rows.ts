@@ -54,6 +54,8 @@ type Database = Level<Buffer, Buffer> & {
 type DatabaseSnapshot = ReturnType<Database["snapshot"]>;
 type DatabaseBatch = ReturnType<Database["batch"]>;
 
+/** Bytes of memory that small rows share, and what small is. */
+const slabBytes = 2048;
 const pooledBelow = 1024;
 
 /** A space's prefix and an id. */
@@ -428,9 +430,23 @@ function sizeOf(row: Buffer | undefined): number {
   return row === undefined ? 0 : row.length;
 }
 
-/** Small rows are moved into shared memory: a buffer of its own costs each of them more than its bytes. */
+let slab = Buffer.allocUnsafeSlow(slabBytes);
+let slabUsed = 0;
+
+/**
+ * Small rows are moved into memory that a few of them share: a buffer of its own costs each of them more than its bytes.
+ * Only a few, because one that stays in the cache keeps the memory of all.
+ */
 function pooled<Row extends Buffer | undefined>(row: Row): Row {
-  return row !== undefined && row.length < pooledBelow ? (Buffer.from(row) as Row) : row;
+  if (row === undefined || row.length >= pooledBelow) return row;
+  if (slabUsed + row.length > slabBytes) {
+    slab = Buffer.allocUnsafeSlow(slabBytes);
+    slabUsed = 0;
+  }
+  const moved = slab.subarray(slabUsed, slabUsed + row.length);
+  moved.set(row);
+  slabUsed += row.length;
+  return moved as Row;
 }
 
 /** Every row whose key begins with the prefix. */

@@ -2,6 +2,9 @@
 // right after the other. The first write wakes the clients, and the others find them awake; written one by one among the
 // requests, each would wake them anew, for more than the answer itself costs. Who speaks alone is answered at once.
 
+/** How long answers wait at the most, in milliseconds: a turn in which much is asked may be long. */
+const longestWait = 2;
+
 export interface Answering {
   /** Writes what is ready. */
   flush(): void;
@@ -9,6 +12,7 @@ export interface Answering {
 
 export class Turn {
   #due: Answering[] = [];
+  #dueSince = 0;
   /** Whose request was heard last. */
   #last: Answering | undefined;
   readonly #end = (): void => {
@@ -26,7 +30,12 @@ export class Turn {
   }
 
   flushAtEnd(connection: Answering): void {
+    const now = performance.now();
+    if (this.#due.length === 0) {
+      this.#dueSince = now;
+      setImmediate(this.#end);
+    }
     this.#due.push(connection);
-    if (this.#due.length === 1) setImmediate(this.#end);
+    if (now - this.#dueSince > longestWait) this.#end();
   }
 }

@@ -136,6 +136,19 @@ test("what is below an entry with an error is not told as an error of its own", 
   ]);
 });
 
+test("entries whose passwords are being hashed when the first error comes are parents still, and no errors", async () => {
+  const folder = await installation();
+  const people = units.replace("ou: people\n", "ou: people\nuserPassword: clear\n");
+  const bad = person("bad").replace("sn: bad\n", "");
+  const good = person("good", "userPassword: clear");
+  const text = people + bad + person("fine") + good + good;
+  expect(await refused(folder, text)).toEqual([
+    expect.stringMatching(/^in\.ldif:\d+: .*sn: /),
+    `in.ldif:${text.slice(0, text.lastIndexOf("dn: uid=good")).split("\n").length}: uid=good,ou=people,dc=example,dc=com stands in the file twice`,
+    "in.ldif has 2 errors: nothing was imported",
+  ]);
+});
+
 test("of very many errors the first hundred are shown", async () => {
   const folder = await installation();
   const people = Array.from({ length: 130 }, (_, n) => person(`u${n}`, "foo: bar"));

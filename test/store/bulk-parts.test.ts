@@ -2,8 +2,11 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { standardSchema } from "../../src/model/standard-schema.js";
 import { uuidNormal, uuidText } from "../../src/store/entry-row.js";
+import { IdTable } from "../../src/store/id-table.js";
+import type { TermSink } from "../../src/store/indexes.js";
 import { LoadPack, unpack } from "../../src/store/load-pack.js";
 import { TermLists } from "../../src/store/term-lists.js";
+import { add, openStore, person, plant, userDn } from "../support/store.js";
 
 test("ids gathered in lists come out as each list has them, ascending and once", () => {
   const gathered = fc.array(fc.tuple(fc.nat(40), fc.nat(3)), { maxLength: 2000 });
@@ -52,6 +55,46 @@ test("what is packed comes out as it went in", () => {
       expect(found).toEqual(expected);
     }),
   );
+});
+
+test("what was taken out of a table by id leaves no page behind", () => {
+  const table = new IdTable<string>();
+  for (const id of [1, 2, 5000, 2 ** 41]) table.set(id, `item ${id}`);
+  for (const id of [2, 5000]) table.set(id, undefined);
+  table.set(9_000_000, undefined);
+  expect([1, 2, 3, 1023, 5000, 9_000_000, 2 ** 41].map((id) => table.get(id))).toEqual([
+    "item 1",
+    ...Array(5).fill(undefined),
+    `item ${2 ** 41}`,
+  ]);
+  table.set(1, "anew");
+  table.set(1, undefined);
+  expect(table.get(1)).toBeUndefined();
+  expect(table.pages).toBe(1);
+});
+
+test("only short values with an equality rule are asked for whether they are known", async () => {
+  const store = await openStore();
+  await plant(store);
+  const long = "long ".repeat(100);
+  const ann = await add(
+    store,
+    userDn("ann"),
+    person("ann", { jpegPhoto: Buffer.alloc(50, 1), description: ["a", long] }),
+  );
+  const asked: string[] = [];
+  const sink: TermSink = {
+    remembers: () => true,
+    knows: (_, value) => asked.push(value) < 0,
+    value: () => {},
+    presence: () => {},
+    gram: () => {},
+    run: () => {},
+    instant: () => {},
+  };
+  store.frame.indexes.terms(ann, sink);
+  expect(asked).toEqual(expect.arrayContaining(["ann", "a"]));
+  expect(asked.every((value) => value.length < 100 && !value.includes("\x01"))).toBe(true);
 });
 
 test("a row larger than a pack makes it grow", () => {
