@@ -35,7 +35,7 @@ export class IdTable<T> {
     page[at] = item;
     page[countAt] = items;
     if (items > 0) return;
-    delete this.#pages[number];
+    this.#pages[number] = undefined;
     this.#count--;
   }
 
