@@ -20,11 +20,26 @@ export interface Plan {
   readonly reason: string;
 }
 
-const nothing: Plan = atHand([], "nothing can match");
+/** A list that is at hand: what most searches come to. */
+class AtHand implements Plan {
+  readonly ids: readonly number[];
+  readonly reason: string;
 
-function atHand(ids: readonly number[], reason: string): Plan {
-  return { estimate: ids.length, ids, reason, load: async () => ids };
+  constructor(ids: readonly number[], reason: string) {
+    this.ids = ids;
+    this.reason = reason;
+  }
+
+  get estimate(): number {
+    return this.ids.length;
+  }
+
+  async load(): Promise<readonly number[]> {
+    return this.ids;
+  }
 }
+
+const nothing: Plan = new AtHand([], "nothing can match");
 
 /** Attribute types whose values are computed from memberships or names, and how they are looked up. */
 const lookups: Readonly<Record<string, (node: EqualityNode, reading: Reading) => Plan | undefined>> = {
@@ -77,7 +92,7 @@ function union(filters: readonly CompiledFilter[], reading: Reading): Plan | und
 function unionOf(plans: readonly Plan[]): Plan {
   if (plans.length === 1) return plans[0]!;
   const reason = `any of ${plans.length} lists`;
-  if (plans.every((part) => part.ids)) return atHand(sortedUnique(plans.flatMap((part) => [...part.ids!])), reason);
+  if (plans.every((part) => part.ids)) return new AtHand(sortedUnique(plans.flatMap((part) => [...part.ids!])), reason);
   return {
     estimate: plans.reduce((sum, part) => sum + part.estimate, 0),
     reason,
@@ -120,7 +135,7 @@ function planEquality(node: EqualityNode, reading: Reading): Plan | undefined {
 
 function fromPostings(reading: Reading, head: Key, postings: Postings, reason: string): Plan {
   const { count, tail, large } = postings;
-  if (!large) return atHand(tail, reason);
+  if (!large) return new AtHand(tail, reason);
   return { estimate: count, reason, load: (most) => loadIds(reading.rows, head, postings, most) };
 }
 
@@ -145,7 +160,7 @@ function danglingPlan(node: EqualityNode, reading: Reading): Plan {
 }
 
 function named(id: number | undefined): Plan {
-  return id === undefined ? nothing : atHand([id], "the entry of this name");
+  return id === undefined ? nothing : new AtHand([id], "the entry of this name");
 }
 
 function namedBy(node: EqualityNode, reading: Reading): number | undefined {

@@ -28,6 +28,12 @@ export function isAnswered(operation: OperationName): boolean {
 export function writeResult(writer: BerWriter, id: number, operation: OperationName, result: Result): void {
   const tag = responseTags[operation];
   if (tag === undefined) return;
+  if (isPlainSuccess(result)) {
+    writer.header(0x30, idSize(id) + elementSize(plainSuccess.length));
+    writer.integer(id);
+    writer.octets(plainSuccess, tag);
+    return;
+  }
   writer.open(0x30);
   writer.integer(id);
   writer.open(tag);
@@ -41,6 +47,19 @@ export function writeResult(writer: BerWriter, id: number, operation: OperationN
   writer.close();
   if (result.controls && result.controls.length > 0) writeControls(writer, result.controls);
   writer.close();
+}
+
+/** What almost every operation ends with: resultCode success, no matchedDN, no diagnosticMessage (RFC 4511 4.1.9). */
+const plainSuccess = Buffer.from([0x0a, 0x01, 0x00, 0x04, 0x00, 0x04, 0x00]);
+
+function isPlainSuccess({ code, message, matchedDn, controls, responseName, responseValue }: Result): boolean {
+  const isPlain = code === "success" && !message && !matchedDn && !controls;
+  return isPlain && responseName === undefined && responseValue === undefined;
+}
+
+/** The whole size of a message ID. */
+function idSize(id: number): number {
+  return id < 0x80 ? 3 : id < 0x8000 ? 4 : id < 0x800000 ? 5 : 6;
 }
 
 function writeControls(writer: BerWriter, controls: readonly Control[]): void {
@@ -57,10 +76,10 @@ function writeControls(writer: BerWriter, controls: readonly Control[]): void {
 
 /** Writes found entries, each as a SearchResultEntry message: only envelopes are new, the rest is copied. */
 export function writeEntries(writer: BerWriter, id: number, { bytes, ends }: EntryBatch): void {
-  const idSize = id < 0x80 ? 3 : id < 0x8000 ? 4 : id < 0x800000 ? 5 : 6;
+  const size = idSize(id);
   let start = 0;
   for (const end of ends) {
-    writer.header(0x30, idSize + elementSize(end - start));
+    writer.header(0x30, size + elementSize(end - start));
     writer.integer(id);
     writer.header(searchResultEntryTag, end - start);
     writer.rawSlice(bytes, start, end);
