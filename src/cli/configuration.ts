@@ -3,7 +3,7 @@ import { standardSchema } from "../model/standard-schema.js";
 import { loadSettings, type Settings } from "../settings/load-settings.js";
 import { makeFolder } from "../settings/make-folder.js";
 import { LevelStore } from "../store/level-store.js";
-import { isStore } from "../store/rows.js";
+import { isStore } from "../store/store-files.js";
 import { Failure, wrongSettings } from "./failure.js";
 
 /** The settings; where they are wrong, a failure with every fault. */

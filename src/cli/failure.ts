@@ -1,7 +1,7 @@
 // How a command fails: in sentences for a person, never with a stack trace.
 import { LdapError } from "../model/failure.js";
 import { formatProblem, type Problem, SettingError } from "../settings/problem.js";
-import { DamagedStore } from "../store/rows.js";
+import { DamagedStore } from "../store/store-files.js";
 
 /** Ends a command. Each sentence is a line on stderr; there may be none where all has been said. */
 export class Failure extends Error {

@@ -4,12 +4,12 @@
 // are kept in a cache with a byte budget: a cached row says since which revision it holds, so that a reader of an older
 // snapshot never sees it too early. Rows found by an id are kept as what they mean: they are most of what a search asks
 // for, and none is read twice.
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync } from "node:fs";
 import { Level } from "level";
 import { LdapError } from "../model/failure.js";
 import { afterPrefix, idAt, idBytes, type Key } from "./keys.js";
 import { RowCache } from "./row-cache.js";
+import { openFailure, readFailure, reasonOf, requireWhole } from "./store-files.js";
 
 export interface Row {
   readonly key: Key;
@@ -243,7 +243,7 @@ export class Rows {
     try {
       return pooled(this.#database.getSync(Buffer.from(key, "latin1"), { snapshot }));
     } catch (error) {
-      throw this.#unreadable(error);
+      throw readFailure(this.path, error);
     }
   }
 
@@ -272,7 +272,7 @@ export class Rows {
     try {
       while (ahead) {
         const pairs: [Buffer, Buffer][] = await ahead.catch((error: unknown) => {
-          throw this.#unreadable(error);
+          throw readFailure(this.path, error);
         });
         if (pairs.length === 0) return;
         ahead = pairs.length === limit ? undefined : next();
@@ -311,12 +311,7 @@ export class Rows {
     }
   }
 
-  /** What LevelDB says of a damaged file, as a sentence; any other error as it is. */
-  #unreadable(error: unknown): unknown {
-    // Not every way in gives these errors a code.
-    return levelFault.test(reasonOf(error)) ? new DamagedStore(this.path, error) : error;
-  }
-
+  /** Begins a batch of a load. */
   batch(): RowBatch {
     return new RowBatch(this, this.#database.batch());
   }
@@ -452,59 +447,4 @@ function pooled<Row extends Buffer | undefined>(row: Row): Row {
 /** Every row whose key begins with the prefix. */
 export function rangeOf(rows: RowReader, prefix: Key, options?: RangeOptions): AsyncGenerator<Row[], void, void> {
   return rows.range(prefix, afterPrefix(prefix), options);
-}
-
-/** A file of the store cannot be read: not for a client to know, but for whoever runs the server. */
-export class DamagedStore extends Error {
-  constructor(path: string, cause: unknown) {
-    super(`the store at ${path} is damaged, or its disk is (${reasonOf(cause)}); restore it from a backup`, { cause });
-    this.name = "DamagedStore";
-  }
-}
-
-const levelFault = /^(Corruption|IO error): /;
-
-/** LevelDB takes a folder without this file for a new store, and removes the tables in it. */
-const currentFile = "CURRENT";
-const levelFile = /^(MANIFEST-\d+|\d+\.(ldb|sst|log))$/;
-
-/** Whether a folder holds a store, or what is left of one. */
-export function isStore(path: string): boolean {
-  return existsSync(join(path, currentFile)) || partOf(path) !== undefined;
-}
-
-function partOf(path: string): string | undefined {
-  return existsSync(path) ? readdirSync(path).find((name) => levelFile.test(name)) : undefined;
-}
-
-/** Throws `unavailable` for a folder that a part of a store was copied to. */
-function requireWhole(path: string): void {
-  if (existsSync(join(path, currentFile))) return;
-  const left = partOf(path);
-  if (left === undefined) return;
-  throw new LdapError(
-    "unavailable",
-    `the store at ${path} is not whole: ${left} is there and ${currentFile} is missing; restore all of its files, or remove them all to begin anew`,
-  );
-}
-
-function openFailure(path: string, error: unknown): string {
-  const codes = errorCodes(error);
-  if (codes.includes("LEVEL_LOCKED")) {
-    return `the store at ${path} is in use by another process (a running server?); stop it first`;
-  }
-  return `the store at ${path} cannot be opened: ${reasonOf(error)}`;
-}
-
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? error.cause.message : error.message;
-}
-
-function errorCodes(error: unknown): string[] {
-  const found: string[] = [];
-  for (let at: unknown = error; at instanceof Error; at = at.cause) {
-    if ("code" in at && typeof at.code === "string") found.push(at.code);
-  }
-  return found;
 }
