@@ -91,7 +91,10 @@ export class BulkLoad {
     return this.#ids.has(dn.normal(this.#store.schema));
   }
 
-  /** Takes an entry whose parent was taken before. A promise: to be waited for before the next one is given. */
+  /**
+   * Takes an entry whose parent was taken before. Throws LdapError for one that is refused, and the load may go on. A
+   * promise: to be waited for before the next one is given; where it rejects, the load has failed.
+   */
   add(entry: LoadedEntry): Promise<void> | undefined {
     const { schema, suffix } = this.#store;
     const { dn, passwords, members } = entry;

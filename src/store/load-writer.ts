@@ -8,6 +8,7 @@ import { type PackedEntries, unpack } from "./load-pack.js";
 import { loadPostings, postingRows, readPostings, runRows, sortedUnique } from "./postings.js";
 import type { RowBatch, Rows } from "./rows.js";
 import { TermLists } from "./term-lists.js";
+import { noBytes } from "./transaction.js";
 
 /** Whoever takes the entries of a load: here, or in a thread of its own. */
 export interface LoadTaker {
@@ -19,7 +20,6 @@ export interface LoadTaker {
   abandon(): Promise<void>;
 }
 
-const noBytes = Buffer.alloc(0);
 /** Rows in one batch of LevelDB. */
 const batchRows = 10_000;
 /** Index terms gathered in memory before they are written: ids in all lists, and different values. */
