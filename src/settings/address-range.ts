@@ -5,6 +5,7 @@
 import { isIPv4, isIPv6 } from "node:net";
 import IPCIDR from "ip-cidr";
 import { SettingError } from "./problem.js";
+import { parsed } from "./shape.js";
 
 interface Address {
   readonly version: 4 | 6;
@@ -68,6 +69,9 @@ export class AddressRange {
     return this.text;
   }
 }
+
+/** A range in a file of settings. */
+export const addressRange = parsed('an address such as "192.0.2.10" or "198.51.100.0/24"', AddressRange.parse);
 
 /**
  * An address in the one spelling used in logs and comparisons: IPv4 where it is mapped, RFC 5952 for IPv6, without zone.

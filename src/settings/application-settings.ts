@@ -5,7 +5,7 @@ import type { Filter } from "../model/filter.js";
 import { parseFilter } from "../model/filter-text.js";
 import { Secret } from "../model/secret.js";
 import { standardSchema } from "../model/standard-schema.js";
-import { AddressRange } from "./address-range.js";
+import { type AddressRange, addressRange } from "./address-range.js";
 import { didYouMean } from "./did-you-mean.js";
 import { deepFreeze } from "./freeze.js";
 import { type Problem, SettingError } from "./problem.js";
@@ -144,8 +144,6 @@ const passwordHash: Shape<Secret> = {
     return parsed(this.expects, parsePasswordHash).read(node, path, reading);
   },
 };
-
-const addressRange = parsed('an address such as "192.0.2.10" or "198.51.100.0/24"', AddressRange.parse);
 
 // An attribute misspelled in a view would hide what should be seen, or show what should be hidden, so it has to be one
 // of the schema.

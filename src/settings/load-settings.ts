@@ -1,15 +1,19 @@
 // The configuration as a whole: read once, frozen, or refused with every fault. Start-up, reload and `check` all
-// come here. What it reads besides the two files: that the seed is a file that can be read.
+// come here. What it reads besides the two files: those of `tls`, whole, and that the seed is a file that can be read.
 import { constants } from "node:fs";
 import { access, readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type ApplicationSettings, readApplications } from "./application-settings.js";
-import type { Problem } from "./problem.js";
+import { isMissing, unreadable } from "./file-failure.js";
+import { deepFreeze } from "./freeze.js";
+import { byPlace, type Problem } from "./problem.js";
 import { readServerSettings, type ServerSettings } from "./server-settings.js";
-import type { Place } from "./yaml-document.js";
+import { readTlsFiles, type TlsFiles } from "./tls-files.js";
 
 export interface Settings {
   readonly server: ServerSettings;
+  /** Where the server has `tls`. */
+  readonly tlsFiles?: TlsFiles;
   readonly applications: readonly ApplicationSettings[];
 }
 
@@ -26,17 +30,27 @@ export async function loadSettings(folder: string): Promise<{ settings: Settings
   if ("problems" in server || "problems" in applications) {
     return { problems: [server, applications].flatMap((read) => ("problems" in read ? read.problems : [])) };
   }
-  return { settings: Object.freeze({ server: server.server, applications: applications.applications }) };
+  return { settings: deepFreeze({ ...server, ...applications }) };
 }
 
-async function readServerFile(folder: string) {
+async function readServerFile(
+  folder: string,
+): Promise<{ server: ServerSettings; tlsFiles?: TlsFiles } | { problems: readonly Problem[] }> {
   const file = join(folder, serverFileName);
   const source = await readText(file);
   if (typeof source !== "string") return { problems: [source] };
   const read = readServerSettings(source, { file, folder: resolve(folder) });
   if ("problems" in read) return read;
-  const problem = await seedProblem(read.server.seed, read.seedPlace, file);
-  return problem === undefined ? read : { problems: [problem] };
+  const { server, placeOf } = read;
+  const tls = server.tls && (await readTlsFiles(server.tls));
+  const faults = tls && "faults" in tls ? tls.faults.map(({ key, message }) => ({ path: `tls.${key}`, message })) : [];
+  const seed = await seedFault(server.seed);
+  if (seed !== undefined) faults.push({ path: "seed", message: seed });
+  if (faults.length > 0) {
+    const problems = faults.map((fault): Problem => ({ file, ...(placeOf(fault.path) ?? nowhere), ...fault }));
+    return { problems: problems.toSorted(byPlace) };
+  }
+  return { server, ...(tls && "files" in tls ? { tlsFiles: tls.files } : {}) };
 }
 
 async function readApplicationsFile(folder: string) {
@@ -72,32 +86,19 @@ async function readText(file: string): Promise<string | Problem> {
   }
 }
 
-async function seedProblem(
-  seed: string | undefined,
-  at: Place | undefined,
-  file: string,
-): Promise<Problem | undefined> {
+async function seedFault(seed: string | undefined): Promise<string | undefined> {
   if (seed === undefined) return undefined;
-  const place = { file, line: at?.line ?? 0, column: at?.column ?? 0, path: "seed" };
   try {
     await access(seed, constants.R_OK);
-    return (await stat(seed)).isFile()
-      ? undefined
-      : { ...place, message: `${seed} is not a file: an LDIF file is expected` };
+    return (await stat(seed)).isFile() ? undefined : `${seed} is not a file: an LDIF file is expected`;
   } catch (error) {
-    const why = isMissing(error) ? "there is no such file" : unreadable(error);
-    return { ...place, message: `${seed}: ${why}` };
+    return `${seed}: ${isMissing(error) ? "there is no such file" : unreadable(error)}`;
   }
 }
 
+/** Where the fault is the file itself. */
+const nowhere = { line: 0, column: 0 };
+
 function wholeFile(file: string, message: string): Problem {
-  return { file, line: 0, column: 0, path: "", message };
-}
-
-function isMissing(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === "ENOENT";
-}
-
-function unreadable(error: unknown): string {
-  return `cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`;
+  return { file, ...nowhere, path: "", message };
 }

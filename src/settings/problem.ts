@@ -12,6 +12,11 @@ export interface Problem {
   readonly message: string;
 }
 
+/** To sort the faults of one file in the order of its text. */
+export function byPlace(one: Problem, other: Problem): number {
+  return one.line - other.line || one.column - other.column;
+}
+
 /** A value of the configuration cannot be what it says; the message is a sentence that follows the value's place. */
 export class SettingError extends Error {
   constructor(message: string, options?: { cause: unknown }) {

@@ -1,18 +1,20 @@
-// server.yaml: the suffix, where the server listens, where it keeps its data, and its limits. The definition at the end
-// of this file is the file's whole grammar.
+// server.yaml: the suffix, where and how the server listens, where it keeps its data, and its limits. The definition at
+// the end of this file is the file's whole grammar.
 import { Dn } from "../model/dn.js";
 import { defaultLimits, type LimitName, type Limits, limitTable } from "../model/limits.js";
 import { type LogLevel, logLevels } from "../telemetry/log.js";
+import { type AddressRange, addressRange } from "./address-range.js";
 import { deepFreeze } from "./freeze.js";
+import { addressesIn, type ListenAddress, listenAddresses } from "./listen-address.js";
 import { type Problem, SettingError } from "./problem.js";
 import {
   bytes,
   defaulted,
   duration,
+  flag,
   integer,
   listOf,
   made,
-  notAvailable,
   object,
   oneOf,
   optional,
@@ -20,20 +22,27 @@ import {
   path,
   problemsOf,
   type Reading,
+  report,
   required,
   type Shape,
   unavailable,
 } from "./shape.js";
 import { type Place, readYaml, type YamlNode } from "./yaml-document.js";
 
-export interface ListenAddress {
-  readonly scheme: "ldap";
-  /** An address without brackets, or a host name. */
-  readonly host: string;
-  /** 0 takes any free port. */
-  readonly port: number;
-  /** As written. */
-  readonly text: string;
+/** Paths are absolute. */
+export interface TlsSettings {
+  /** The server's certificate, and behind it those between it and its root. */
+  readonly certificate: string;
+  readonly key: string;
+  /** Whether a client must use TLS before anything else. */
+  readonly required: boolean;
+  /** The authorities whose clients' certificates are believed. */
+  readonly clientCA?: string;
+}
+
+export interface ProxySettings {
+  /** Balancers whose PROXY header is believed. */
+  readonly trusted: readonly AddressRange[];
 }
 
 /** How new passwords are hashed. */
@@ -58,6 +67,8 @@ export interface ServerSettings {
   readonly passwords: PasswordSettings;
   readonly limits: Limits;
   readonly log: LogSettings;
+  readonly tls?: TlsSettings;
+  readonly proxyProtocol?: ProxySettings;
 }
 
 export const defaultPasswords: PasswordSettings = Object.freeze({ scheme: "bcrypt", cost: 10 });
@@ -70,41 +81,31 @@ export interface ServerFile {
   readonly folder: string;
 }
 
-/** Reads server.yaml: the settings, frozen, or every fault. Looks at no other file; says where the seed is named, so that who does can. */
+/**
+ * Reads server.yaml: the settings, frozen, or every fault. Looks at no other file; `placeOf` says where the value of a
+ * key such as `tls.key` stands, for who does.
+ */
 export function readServerSettings(
   source: string,
   { file, folder }: ServerFile,
-): { server: ServerSettings; seedPlace: Place | undefined } | { problems: readonly Problem[] } {
+): { server: ServerSettings; placeOf: (path: string) => Place | undefined } | { problems: readonly Problem[] } {
   const tree = readYaml(source, file);
   if ("problems" in tree) return tree;
   const reading: Reading = { file, folder, problems: [] };
   const found = serverFile.read(tree.root, "", reading);
   return found === undefined || reading.problems.length > 0
     ? { problems: problemsOf(reading) }
-    : { server: deepFreeze(found), seedPlace: placeOf(tree.root, "seed") };
+    : { server: deepFreeze(found), placeOf: (path) => nodeAt(tree.root, path)?.at };
 }
 
-function placeOf(root: YamlNode, key: string): Place | undefined {
-  return root.kind === "map" ? root.entries.find((entry) => entry.key === key)?.value.at : undefined;
-}
-
-const ldapPort = 389;
-
-/** Reads `ldap://HOST:PORT`; without a port it is 389. Throws SettingError. */
-export function parseListenAddress(text: string): ListenAddress {
-  if (/^ldap[si]:/i.test(text))
-    throw new SettingError(`${JSON.stringify(text)} ${notAvailable}: write ldap://HOST:PORT`);
-  const [, host, port] = /^ldap:\/\/(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?\/?$/i.exec(text) ?? [];
-  const number = port === undefined ? ldapPort : Number(port);
-  if (host === undefined || number > 65_535) {
-    throw new SettingError(
-      `${JSON.stringify(text)} is not an address to listen on: write ldap://HOST:PORT, such as ldap://127.0.0.1:3890 or ldap://[::1]:3890`,
-    );
+/** The value of a key, or of one below it: `tls.key`. */
+function nodeAt(root: YamlNode, path: string): YamlNode | undefined {
+  let node: YamlNode | undefined = root;
+  for (const name of path.split(".")) {
+    node = node?.kind === "map" ? node.entries.find(({ key }) => key === name)?.value : undefined;
   }
-  return { scheme: "ldap", host: host.replace(/^\[|\]$/g, ""), port: number, text };
+  return node;
 }
-
-const listenAddress = parsed("an address such as ldap://127.0.0.1:3890", parseListenAddress);
 
 const suffix = parsed("a distinguished name such as dc=example,dc=com", (text) => {
   const dn = Dn.parse(text);
@@ -146,18 +147,44 @@ const log: Shape<LogSettings> = object(
   { emptyIsDefault: true },
 );
 
-const serverFile = made(
+const tls: Shape<TlsSettings> = object({
+  certificate: required(path),
+  key: required(path),
+  required: defaulted(flag, false),
+  clientCA: optional(path),
+});
+
+const proxyProtocol: Shape<ProxySettings> = object({ trusted: required(listOf(addressRange, 1)) });
+
+const keys = made(
   object({
     suffix: required(suffix),
-    listen: required(listOf(listenAddress, 1)),
+    listen: required(listenAddresses),
     store: required(object({ path: required(path) })),
     seed: optional(path),
     passwords: defaulted(passwords, defaultPasswords),
     limits: defaulted(limits, defaultLimits),
     log: defaulted(log, defaultLog),
-    tls: unavailable(),
-    proxyProtocol: unavailable(),
+    tls: optional(tls),
+    proxyProtocol: optional(proxyProtocol),
     metrics: unavailable(),
   }),
   ({ store, ...rest }): ServerSettings => ({ ...rest, storePath: store.path }),
 );
+
+const serverFile: Shape<ServerSettings> = {
+  expects: keys.expects,
+  read(node, path, reading) {
+    if (nodeAt(node, "tls") === undefined) reportUncertified(node, reading);
+    return keys.read(node, path, reading);
+  },
+};
+
+/** What listens with TLS needs a certificate. */
+function reportUncertified(root: YamlNode, reading: Reading): void {
+  for (const { address, ...spot } of addressesIn(nodeAt(root, "listen"), "listen", reading)) {
+    if (address.scheme !== "ldaps") continue;
+    const text = JSON.stringify(address.text);
+    report(reading, spot, `${text} needs a certificate: add the key tls: { certificate: FILE, key: FILE }`);
+  }
+}

@@ -5,7 +5,7 @@
 import { resolve } from "node:path";
 import { LdapError } from "../model/failure.js";
 import { didYouMean } from "./did-you-mean.js";
-import { type Problem, SettingError } from "./problem.js";
+import { byPlace, type Problem, SettingError } from "./problem.js";
 import {
   formatBytes,
   formatDuration,
@@ -45,7 +45,7 @@ export function report(reading: Reading, { at, path }: Spot, message: string): u
 
 /** The faults in the order of the text. */
 export function problemsOf(reading: Reading): readonly Problem[] {
-  return reading.problems.toSorted((one, other) => one.line - other.line || one.column - other.column);
+  return reading.problems.toSorted(byPlace);
 }
 
 // Single values.
@@ -280,8 +280,6 @@ export const defaulted = <T>(shape: Shape<T>, fallback: T): Defaulted<T> => ({
 /** A key that is promised for a later version. To pass over it in silence could leave a door open that it should close. */
 export const unavailable = (...neutral: readonly Scalar[]): Unavailable => ({ presence: "unavailable", neutral });
 
-export const notAvailable = "is not available in this version";
-
 /** A map of known keys. `emptyIsDefault`: the key may stand without a value, as when all below it is commented out. */
 export function object<const F extends Fields>(
   fields: F,
@@ -327,7 +325,7 @@ function readField(map: YamlMap, name: string, field: Field, path: string, readi
   const below = path === "" ? name : `${path}.${name}`;
   if (field.presence === "unavailable") {
     if (entry === undefined || isNeutral(entry.value, field.neutral)) return undefined;
-    return report(reading, { at: entry.at, path: below }, notAvailable);
+    return report(reading, { at: entry.at, path: below }, "is not available in this version");
   }
   if (entry !== undefined) return field.shape.read(entry.value, below, reading);
   if (field.presence === "defaulted") return field.fallback;

@@ -37,10 +37,11 @@ async function inCopy(change: (copy: string) => Promise<void>): Promise<void> {
   }
 }
 
-function server(source: string) {
+/** Its names are compared as texts. */
+function settingsIn(source: string) {
   const found = readServerSettings(source, { file: "server.yaml", folder });
   if ("problems" in found) throw new Error(found.problems.map(formatProblem).join("\n"));
-  return found.server;
+  return { ...found.server, suffix: found.server.suffix.toString() };
 }
 
 describe("the sample configuration", () => {
@@ -75,12 +76,33 @@ describe("the sample configuration", () => {
   });
 
   test("means the same when every line at its default is taken in", () => {
-    const taken = serverText.replace(/^# (?=(?:passwords|log|limits):$| {2})/gm, "");
+    const [before, defaults = ""] = serverText.split(/^(?=# What follows is optional)/m);
+    const taken = before + defaults.replace(/^# (?=(?:passwords|log|limits):$| {2})/gm, "");
     expect(taken).toMatch(/^limits:\n {2}# .*\n {2}messageBytes: 4MiB$/m);
-    const { suffix, ...rest } = server(taken);
-    const { suffix: other, ...defaults } = server(serverText);
-    expect(rest).toEqual(defaults);
-    expect(suffix.toString()).toBe(other.toString());
+    expect(settingsIn(taken)).toEqual(settingsIn(serverText));
+  });
+
+  test("means what its examples say when they are taken in", () => {
+    const [before = "", defaults] = serverText.split(/^(?=# What follows is optional)/m);
+    const taken = before
+      .replace(/^ {2}# (?=- )/gm, "  ")
+      .replace(/^# (?=(?:tls|proxyProtocol):$| {2})/gm, "")
+      .replace("# clientCA:", "clientCA:");
+    const { tls, proxyProtocol, listen, ...rest } = settingsIn(taken + defaults);
+    expect(listen).toEqual([
+      { scheme: "ldap", host: "127.0.0.1", port: 3890, text: "ldap://127.0.0.1:3890" },
+      { scheme: "ldaps", host: "0.0.0.0", port: 6360, text: "ldaps://0.0.0.0:6360" },
+      { scheme: "ldapi", path: "/run/gatehouse/ldapi", text: "ldapi:///run/gatehouse/ldapi" },
+    ]);
+    expect(tls).toEqual({
+      certificate: join(folder, "tls/server.crt"),
+      key: join(folder, "tls/server.key"),
+      required: false,
+      clientCA: join(folder, "tls/clients.crt"),
+    });
+    expect(proxyProtocol?.trusted.map(String)).toEqual(["10.0.0.5", "10.0.1.0/28"]);
+    const { listen: _, ...others } = settingsIn(serverText);
+    expect(rest).toEqual(others);
   });
 
   test("seeds entries that each stand behind their parent, and members that are there", async () => {
@@ -123,9 +145,9 @@ describe("a configuration that is not there", () => {
   test("the seed must be there as well, and be a file", async () => {
     await inCopy(async (copy) => {
       await rm(join(copy, "example.ldif"));
-      expect(await problems(copy)).toEqual(["DIR/server.yaml:16:7  seed: DIR/example.ldif: there is no such file"]);
+      expect(await problems(copy)).toEqual(["DIR/server.yaml:20:7  seed: DIR/example.ldif: there is no such file"]);
       await writeFile(join(copy, "server.yaml"), serverText.replace("example.ldif", "."));
-      expect(await problems(copy)).toEqual(["DIR/server.yaml:16:7  seed: DIR is not a file: an LDIF file is expected"]);
+      expect(await problems(copy)).toEqual(["DIR/server.yaml:20:7  seed: DIR is not a file: an LDIF file is expected"]);
     });
   });
 

@@ -50,38 +50,8 @@ test("a section whose lines are all commented out is at its defaults", () => {
   expect(settings(`${least}limits:\n  # messageBytes: 1MiB\nlog:\npasswords:\n`).limits).toEqual(defaultLimits);
 });
 
-test.each([
-  ["ldap://[::1]:3890", "::1", 3890],
-  ["ldap://0.0.0.0:0", "0.0.0.0", 0],
-  ["ldap://localhost", "localhost", 389],
-  ["LDAP://ldap.example.com:3890/", "ldap.example.com", 3890],
-])("%s is an address to listen on", (text, host, port) => {
-  expect(settings(least.replace("ldap://127.0.0.1:3890", JSON.stringify(text))).listen[0]).toEqual({
-    scheme: "ldap",
-    host,
-    port,
-    text,
-  });
-});
-
-test.each([
-  "127.0.0.1:3890",
-  "ldap://127.0.0.1:99999",
-  "ldap://::1:389",
-  "http://x",
-  "ldap://u@x:1",
-  "ldap://x:1/dc=a",
-  "ldap://",
-])("%s is none, and the sentence says what would be", (text) => {
-  expect(problems(least.replace("ldap://127.0.0.1:3890", JSON.stringify(text)))).toEqual([
-    `server.yaml:2:10  listen[0]: "${text}" is not an address to listen on: write ldap://HOST:PORT, such as ldap://127.0.0.1:3890 or ldap://[::1]:3890`,
-  ]);
-});
-
 describe("a key that is promised for later is refused, never passed over", () => {
   test.each([
-    ["tls: { certificate: a, key: b }", "tls"],
-    ["proxyProtocol: { trusted: [10.0.0.5] }", "proxyProtocol"],
     ["metrics: http://127.0.0.1:9389/metrics", "metrics"],
     ["passwords: { minLength: 8 }", "passwords.minLength"],
     ["passwords: { history: 5 }", "passwords.history"],
@@ -92,11 +62,92 @@ describe("a key that is promised for later is refused, never passed over", () =>
       expect.stringMatching(new RegExp(`^server.yaml:4:\\d+ {2}${path}: is not available in this version$`)),
     ]);
   });
+});
 
-  test.each(["ldaps://0.0.0.0:6360", "ldapi:///run/gatehouse"])("%s", (text) => {
-    expect(problems(least.replace("ldap://127.0.0.1:3890", JSON.stringify(text)))[0]).toMatch(
-      /^server.yaml:2:10 {2}listen\[0\]: "ldap[si].*" is not available in this version/,
-    );
+describe("TLS", () => {
+  test("has two files, relative to the folder, and is not required where nothing else is said", () => {
+    const found = settings(`${least}tls: { certificate: tls/server.crt, key: /etc/ssl/server.key }\n`);
+    const certificate = "/etc/gatehouse/tls/server.crt";
+    expect(found.tls).toEqual({ certificate, key: "/etc/ssl/server.key", required: false });
+    expect(Object.isFrozen(found.tls)).toBe(true);
+  });
+
+  test("may be required, and ask clients for certificates", () => {
+    const found = settings(`${least}tls: { certificate: a, key: b, required: true, clientCA: ../clients.crt }\n`);
+    expect(found.tls).toMatchObject({ required: true, clientCA: "/etc/clients.crt" });
+  });
+
+  test("is off without its key", () => {
+    expect(settings(least)).not.toHaveProperty("tls");
+  });
+
+  test.each([
+    ["tls: { key: b }", '4:6  tls: the key "certificate" is missing: a text with a path is expected'],
+    ["tls:", "4:1  tls: is empty: a map with the keys certificate, key, required, clientCA is expected"],
+    [
+      "tls: { certificate: a, key: [b], required: yes, clientCa: c }",
+      "4:29  tls.key: is a list: a text with a path is expected",
+      "4:44  tls.required: is a text: true or false is expected",
+      '4:49  tls: unknown key "clientCa" (did you mean "clientCA"?)',
+    ],
+  ])("%s is wrong", (line, ...expected) => {
+    expect(problems(`${least}${line}\n`)).toEqual(expected.map((sentence) => `server.yaml:${sentence}`));
+  });
+
+  test("is needed by ldaps://, each of which is told apart from other faults", () => {
+    expect(
+      problems(`suffix: ""
+listen:
+  - ldap://127.0.0.1:3890
+  - ldaps://127.0.0.1:6360
+  - LDAPS://[::1]
+  - ldaps://nowhere:x
+store: { path: ../data }
+`),
+    ).toEqual([
+      "server.yaml:1:9  suffix: is empty: a distinguished name, such as dc=example,dc=com, is expected",
+      'server.yaml:4:5  listen[1]: "ldaps://127.0.0.1:6360" needs a certificate: add the key tls: { certificate: FILE, key: FILE }',
+      'server.yaml:5:5  listen[2]: "LDAPS://[::1]" needs a certificate: add the key tls: { certificate: FILE, key: FILE }',
+      'server.yaml:6:5  listen[3]: "ldaps://nowhere:x" is not an address to listen on: write ldaps://HOST:PORT, such as ldaps://127.0.0.1:6360 or ldaps://[::1]:6360',
+    ]);
+  });
+
+  test("that is there and wrong is not missing", () => {
+    expect(problems(`${least.replace("ldap:", "ldaps:")}tls: { certificate: a }\n`)).toEqual([
+      'server.yaml:4:6  tls: the key "key" is missing: a text with a path is expected',
+    ]);
+  });
+});
+
+describe("the PROXY protocol", () => {
+  test("is believed from addresses and ranges", () => {
+    const found = settings(`${least}proxyProtocol: { trusted: [10.0.0.5, 10.1.2.3/16, "2001:db8::/32"] }\n`);
+    expect(found.proxyProtocol?.trusted.map(String)).toEqual(["10.0.0.5", "10.1.0.0/16", "2001:db8::/32"]);
+    expect(found.proxyProtocol?.trusted[1]?.contains("::ffff:10.1.9.9")).toBe(true);
+  });
+
+  test("is off without its key", () => {
+    expect(settings(least)).not.toHaveProperty("proxyProtocol");
+  });
+
+  test.each([
+    [
+      "proxyProtocol: { trusted: [] }",
+      '4:27  proxyProtocol.trusted: is an empty list: at least one item, an address such as "192.0.2.10" or "198.51.100.0/24", is expected',
+    ],
+    [
+      "proxyProtocol: { trust: [10.0.0.5] }",
+      '4:16  proxyProtocol: the key "trusted" is missing: a list (each item an address such as "192.0.2.10" or "198.51.100.0/24") is expected',
+      '4:18  proxyProtocol: unknown key "trust" (did you mean "trusted"?)',
+    ],
+    ["proxyProtocol: true", "4:16  proxyProtocol: is true or false: a map with the keys trusted is expected"],
+    [
+      "proxyProtocol: { trusted: [10.0.0.5, 10.0.0.0/33, balancer] }",
+      '4:38  proxyProtocol.trusted[1]: "10.0.0.0/33" is not an address range: the number after the slash is from 0 to 32',
+      '4:51  proxyProtocol.trusted[2]: "balancer" is not an address range: write an IPv4 or IPv6 address, such as 192.0.2.10, or a range, such as 198.51.100.0/24 or 2001:db8::/32',
+    ],
+  ])("%s is wrong", (line, ...expected) => {
+    expect(problems(`${least}${line}\n`)).toEqual(expected.map((sentence) => `server.yaml:${sentence}`));
   });
 });
 
