@@ -75,11 +75,9 @@ export class ApplicationMirror {
   }
 
   #visible({ subject, isAdmin }: Permissions): readonly MirrorEntry[] {
+    if (isAdmin) return this.#current();
     if (subject.kind !== "application") return [];
-    const entries = this.#current();
-    return isAdmin
-      ? entries
-      : entries.filter(({ application }) => !application || application.name === subject.application.name);
+    return this.#current().filter(({ application }) => !application || application.name === subject.application.name);
   }
 
   #current(): readonly MirrorEntry[] {

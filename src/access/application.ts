@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 import { type Dn, makeRdn } from "../model/dn.js";
 import type { Schema } from "../model/schema.js";
 import type { ApplicationSettings } from "../settings/application-settings.js";
+import type { Channel } from "./channel.js";
 
 export interface Application {
   readonly settings: ApplicationSettings;
@@ -42,7 +43,7 @@ export class ApplicationRegistry {
     const applications = settings.map((one) => ({
       settings: one,
       name: one.name,
-      dn: this.base.child(makeRdn([{ type: "cn", value: Buffer.from(one.name) }])),
+      dn: this.#dnOf(one.name),
     }));
     this.#applications = Object.freeze(applications);
     this.#byDn = new Map(applications.map((application) => [application.dn.normal(this.#schema), application]));
@@ -62,10 +63,20 @@ export class ApplicationRegistry {
     return dn.isBelow(this.base, this.#schema);
   }
 
-  /** The enabled applications that may call from this address. */
-  candidates(address: string): readonly Application[] {
+  /** The application of this name, enabled or not. */
+  withName(name: string): Application | undefined {
+    return this.named(this.#dnOf(name));
+  }
+
+  #dnOf(name: string): Dn {
+    return this.base.child(makeRdn([{ type: "cn", value: Buffer.from(name) }]));
+  }
+
+  /** The enabled applications that may call through this channel: by its address, or any where it has none. */
+  candidates({ kind, address }: Channel): readonly Application[] {
     return this.#applications.filter(
-      ({ settings }) => settings.enabled && settings.addresses.some((range) => range.contains(address)),
+      ({ settings }) =>
+        settings.enabled && (kind === "local" || settings.addresses.some((range) => range.contains(address))),
     );
   }
 }

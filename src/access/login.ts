@@ -22,15 +22,18 @@ export interface Login {
   readonly applications: readonly Application[];
 }
 
-/** Looks up a user that wants to log in through some of these applications; undefined where nothing has the name. */
+/**
+ * Looks up a user that wants to log in through some of these applications, by DN or by uid; undefined where nothing has
+ * the name, and where several users have that uid.
+ */
 export async function findLogin(
   directory: Directory,
-  dn: Dn,
+  name: Dn | { readonly uid: string },
   applications: readonly Application[],
 ): Promise<Login | undefined> {
   const reading = directory.store.read();
   try {
-    const entry = reading.find(dn);
+    const entry = "uid" in name ? await userWithUid(reading, name.uid) : reading.find(name);
     if (!entry) return undefined;
     const admitting: Application[] = [];
     for (const application of applications) {
@@ -40,6 +43,17 @@ export async function findLogin(
   } finally {
     reading.release();
   }
+}
+
+async function userWithUid(reading: Reading, uid: string): Promise<StoredEntry | undefined> {
+  const type = reading.schema.attributeType("uid");
+  const normal = type?.equality?.normalize(Buffer.from(uid), reading.schema);
+  if (!type || normal === undefined) return undefined;
+  const users = (await reading.allWithValue(type, normal)).flatMap((id) => {
+    const entry = reading.entry(id);
+    return entry?.kind === "user" && hasValue(entry, reading, type.name, normal) ? [entry] : [];
+  });
+  return users.length === 1 ? users[0] : undefined;
 }
 
 async function admits(
@@ -86,7 +100,7 @@ async function groupsNamed(reading: Reading, name: string): Promise<number[]> {
   if (!type || normal === undefined) return [];
   const named = (await reading.allWithValue(type, normal)).flatMap((id) => {
     const entry = reading.entry(id);
-    return entry?.kind === "group" && hasName(entry, reading, normal) ? [entry] : [];
+    return entry?.kind === "group" && hasValue(entry, reading, "cn", normal) ? [entry] : [];
   });
   const parent = reading.resolve(groups);
   const below = named.filter((entry) => entry.parent === parent);
@@ -108,13 +122,15 @@ function parsed(name: string): Dn | undefined {
   }
 }
 
-function hasName(
+/** An index may name an entry for longer than its value: what the entry holds decides. */
+function hasValue(
   { bytes, attributesStart, attributesEnd }: StoredEntry,
   reading: Reading,
+  attribute: string,
   normal: NormalForm,
 ): boolean {
-  const rule = reading.schema.attributeType("cn")?.equality;
-  return listedValues(bytes, attributesStart, attributesEnd, "cn").some(
+  const rule = reading.schema.attributeType(attribute)?.equality;
+  return listedValues(bytes, attributesStart, attributesEnd, attribute).some(
     (value) => rule?.normalize(value, reading.schema) === normal,
   );
 }

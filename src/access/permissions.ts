@@ -4,7 +4,7 @@ import type { EntryKind } from "../model/entry-kind.js";
 import { fail } from "../model/failure.js";
 import { type CompiledFilter, compileFilter, type FilterScope } from "../model/filter-match.js";
 import type { AttributeType, Schema } from "../model/schema.js";
-import type { Right, Rights } from "../settings/application-settings.js";
+import { accessPresets, type Right, type Rights } from "../settings/application-settings.js";
 import type { Application } from "./application.js";
 import { type ComputedAttributes, memberSpellings } from "./computed-attributes.js";
 
@@ -25,6 +25,8 @@ const hiddenAlong: Readonly<Record<string, readonly string[]>> = {
 /** Who a session acts as. */
 export type Subject =
   | { readonly kind: "anonymous" }
+  /** Whoever can open the Unix socket: the configuration and the store are theirs as well. */
+  | { readonly kind: "administrator" }
   | { readonly kind: "application"; readonly application: Application }
   | {
       readonly kind: "user";
@@ -35,16 +37,28 @@ export type Subject =
     };
 
 export const anonymous: Subject = Object.freeze({ kind: "anonymous" });
+export const localAdministrator: Subject = Object.freeze({ kind: "administrator" });
+
+/** In the form that other servers give to who is known by other means than an entry. */
+const localAdministratorDn = "cn=administrator,cn=external,cn=auth";
 
 /** The authorization identity's DN (RFC 4513 3), empty for anonymous. */
 export function subjectDn(subject: Subject): string {
-  if (subject.kind === "anonymous") return "";
-  return subject.kind === "user" ? subject.dn : subject.application.dn.toString();
+  switch (subject.kind) {
+    case "anonymous":
+      return "";
+    case "administrator":
+      return localAdministratorDn;
+    case "application":
+      return subject.application.dn.toString();
+    case "user":
+      return subject.dn;
+  }
 }
 
 function applicationsOf(subject: Subject): readonly Application[] {
-  if (subject.kind === "anonymous") return [];
-  return subject.kind === "user" ? subject.applications : [subject.application];
+  if (subject.kind === "application") return [subject.application];
+  return subject.kind === "user" ? subject.applications : [];
 }
 
 /** Several applications often have the same view; undefined where none has one. */
@@ -55,6 +69,11 @@ function allOf(filters: readonly CompiledFilter[]): CompiledFilter | undefined {
 const kindNames: Readonly<Record<EntryKind, string>> = { user: "users", group: "groups", other: "other entries" };
 
 const noRights: Rights = { users: new Set(), groups: new Set(), other: new Set(), admin: false };
+
+function rightsOf(subject: Subject): Rights {
+  if (subject.kind === "application") return subject.application.settings.rights;
+  return subject.kind === "administrator" ? accessPresets.admin : noRights;
+}
 
 export class Permissions {
   readonly subject: Subject;
@@ -71,7 +90,7 @@ export class Permissions {
   constructor(subject: Subject, schema: Schema, computed: ComputedAttributes) {
     this.subject = subject;
     this.dn = subjectDn(subject);
-    this.#rights = subject.kind === "application" ? subject.application.settings.rights : noRights;
+    this.#rights = rightsOf(subject);
     // A user that several applications let in sees what all of them see.
     const views = applicationsOf(subject).flatMap(({ settings }) => settings.view ?? []);
     const hidden = new Set<AttributeType>();
@@ -157,6 +176,6 @@ export class Permissions {
   #who(): string {
     const { subject } = this;
     if (subject.kind === "application") return `application ${subject.application.name}`;
-    return subject.kind === "user" ? "a user" : "an anonymous client";
+    return subject.kind === "anonymous" ? "an anonymous client" : `a ${subject.kind}`;
   }
 }

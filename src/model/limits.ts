@@ -68,11 +68,36 @@ export const limitTable = {
     least: 1,
     means: "Connections open at once; further ones are closed on arrival.",
   },
+  connectionsPerAddress: {
+    unit: "count",
+    default: 5000,
+    least: 1,
+    means: "Connections open at once from one address; further ones are closed on arrival.",
+  },
+  operationsPerSecond: {
+    unit: "count",
+    default: 0,
+    least: 0,
+    means:
+      "Operations a second of one application, all its connections together; beyond it they are read more slowly; 0 is no limit.",
+  },
+  handshakeTime: {
+    unit: "milliseconds",
+    default: 10 * seconds,
+    least: 100,
+    means: "A TLS handshake must be complete within this time, and so must a PROXY header.",
+  },
   idleTime: {
     unit: "milliseconds",
     default: 30 * minutes,
     least: 1 * seconds,
     means: "A connection on which nothing has happened for this long is closed.",
+  },
+  idleTimeBeforeBind: {
+    unit: "milliseconds",
+    default: 2 * minutes,
+    least: 1 * seconds,
+    means: "The same for a connection that nobody has bound, where that is shorter.",
   },
   writeStall: {
     unit: "milliseconds",
