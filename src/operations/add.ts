@@ -8,8 +8,10 @@ import { expandObjectClasses } from "../model/schema-check.js";
 import { valuesTried } from "../passwords/hasher.js";
 import { requireNameable, requireShownName, withRdn, writableDescription } from "./attributes.js";
 import type { Context } from "./context.js";
+import { write } from "./write.js";
 
-export async function add(request: AddRequest, { view, services, trail, cancellation }: Context): Promise<Result> {
+export async function add(request: AddRequest, context: Context): Promise<Result> {
+  const { view, services, trail, cancellation } = context;
   const { schema } = view;
   trail.target = request.dn.toString();
   view.permissions.requireSome("add");
@@ -39,7 +41,7 @@ export async function add(request: AddRequest, { view, services, trail, cancella
   view.permissions.require("add", content.kind);
   const hasPassword = attributes.some(({ description }) => isPassword(description.type));
   const passwords = hasPassword ? await services.authenticator.prepare(content.passwords, { cancellation }) : [];
-  await view.update((transaction) => transaction.add(request.dn, { ...content, passwords }));
+  await write(context, (transaction) => transaction.add(request.dn, { ...content, passwords }));
   return success;
 }
 

@@ -1,12 +1,13 @@
 // What an operation is given: who asks, the directory as they may see and change it, and how to stop.
 import type { Application, ApplicationRegistry } from "../access/application.js";
+import type { Channel } from "../access/channel.js";
 import type { Directory } from "../access/directory.js";
 import type { Subject } from "../access/permissions.js";
 import type { View } from "../access/view.js";
 import type { Authenticator } from "../auth/authenticator.js";
 import type { Clock } from "../model/clock.js";
 import type { Limits } from "../model/limits.js";
-import type { Cancellation } from "../model/message.js";
+import type { Cancellation, Result } from "../model/message.js";
 import type { PageWalks } from "./page-walks.js";
 
 /** What all sessions of a server share. */
@@ -16,18 +17,25 @@ export interface Services {
   readonly authenticator: Authenticator;
   readonly limits: Limits;
   readonly clock: Clock;
+  /** Undefined: the server has no certificate. */
+  readonly tls?: { readonly required: boolean };
 }
 
 /** The session that asks, as far as operations may know and change it. */
 export interface Caller {
-  /** The peer's address, IPv4-mapped IPv6 as IPv4. */
-  readonly address: string;
+  readonly channel: Channel;
   readonly subject: Subject;
   /** The application that bound on this connection, kept when a user binds after it. */
   readonly application: Application | undefined;
   readonly walks: PageWalks;
+  /** Operations under way that others could hear of: more than a turn of the loop long. */
+  readonly inFlight: number;
   /** Takes another identity: after a successful bind. */
   become(subject: Subject): void;
+  /** Ends another operation of the session, as Cancel asks for it (RFC 3909); the result is that of the Cancel. */
+  cancel(id: number): Promise<Result> | Result;
+  /** Nothing more is taken until the connection has TLS. */
+  beginTls(): void;
 }
 
 /** What the audit line of the operation will say, beside its outcome. */

@@ -7,15 +7,17 @@ import { type ModifyDnRequest, type Result, success } from "../model/message.js"
 import type { Schema } from "../model/schema.js";
 import { indexOfValue, requireNameable, requireShownName, withRdn } from "./attributes.js";
 import type { Context } from "./context.js";
+import { write } from "./write.js";
 
-export async function modifyDn(request: ModifyDnRequest, { view, trail }: Context): Promise<Result> {
+export async function modifyDn(request: ModifyDnRequest, context: Context): Promise<Result> {
+  const { view, trail } = context;
   const { schema } = view;
   trail.target = request.dn.toString();
   trail.detail = request.newSuperior ? `${request.newRdn},${request.newSuperior}` : request.newRdn.toString();
   view.permissions.requireSome("modify");
   requireNameable(request.newRdn, schema);
   requireShownName(request.newRdn, schema, view.permissions);
-  await view.update((transaction) => {
+  await write(context, (transaction) => {
     const entry = transaction.require(request.dn);
     const oldRdn = entry.dn.rdn;
     if (!oldRdn || entry.dn.equals(view.suffix, schema)) {

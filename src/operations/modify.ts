@@ -13,6 +13,7 @@ import { Secret } from "../model/secret.js";
 import { valuesTried } from "../passwords/hasher.js";
 import { indexOfValue, requireRdn, writableDescription } from "./attributes.js";
 import type { Context } from "./context.js";
+import { write } from "./write.js";
 
 interface ResolvedChange extends Change {
   readonly description: AttributeDescription;
@@ -37,7 +38,7 @@ export async function modify(request: ModifyRequest, context: Context): Promise<
   trail.attributes = [...new Set(changes.map(({ description }) => description.text))];
   // Passwords are hashed and verified before the writer is entered: others must not wait for it.
   const prepared = await preparePasswords(request, changes, context);
-  await view.update((transaction) => apply(transaction, transaction.require(request.dn), prepared, schema));
+  await write(context, (transaction) => apply(transaction, transaction.require(request.dn), prepared, schema));
   return success;
 }
 

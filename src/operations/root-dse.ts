@@ -4,7 +4,6 @@ import type { Dn } from "../model/dn.js";
 import { printGeneralizedTime } from "../model/generalized-time.js";
 import type { Schema } from "../model/schema.js";
 import { controls } from "./controls.js";
-import { extendedOperations } from "./extended.js";
 import { StaticEntry } from "./static-entry.js";
 
 export const vendorName = "Gatehouse";
@@ -13,7 +12,13 @@ export const vendorVersion = "0.1.0";
 /** Features (RFC 3674): all operational attributes (3673), true and false filters (4526), increment (4525), @class (4529). */
 const features = ["1.3.6.1.4.1.4203.1.5.1", "1.3.6.1.4.1.4203.1.5.3", "1.3.6.1.1.14", "1.3.6.1.4.1.4203.1.5.2"];
 
-export function rootDse(suffix: Dn, schema: Schema): StaticEntry {
+/** What a client can use that is connected as this one is. */
+export interface Offered {
+  readonly extensions: readonly string[];
+  readonly mechanisms: readonly string[];
+}
+
+export function rootDse(suffix: Dn, schema: Schema, { extensions, mechanisms }: Offered): StaticEntry {
   return new StaticEntry(
     "",
     {
@@ -23,7 +28,8 @@ export function rootDse(suffix: Dn, schema: Schema): StaticEntry {
       subschemaSubentry: [subschemaDn],
       supportedLDAPVersion: ["3"],
       supportedControl: controls.map(({ oid }) => oid),
-      supportedExtension: [...extendedOperations.keys()],
+      supportedExtension: extensions,
+      ...(mechanisms.length > 0 ? { supportedSASLMechanisms: mechanisms } : {}),
       supportedFeatures: features,
       vendorName: [vendorName],
       vendorVersion: [vendorVersion],

@@ -17,6 +17,7 @@ import {
 import type { Context, Services } from "./context.js";
 import { asksForSubentries } from "./controls.js";
 import { EntryStream } from "./entry-stream.js";
+import { offeredExtensions } from "./extended.js";
 import {
   decodeCookie,
   encodeCookie,
@@ -27,6 +28,7 @@ import {
   pageResponse,
 } from "./page-walks.js";
 import { rootDse, subschema } from "./root-dse.js";
+import { saslMechanisms } from "./sasl.js";
 import { Selection } from "./selection.js";
 import { type StaticEntry, staticAnswer } from "./static-entry.js";
 
@@ -50,21 +52,25 @@ export function search(request: SearchRequest, context: Context): Answering {
 
 const subschemaName = Dn.parse(subschemaDn);
 
-function entryOutsideTheTree(request: SearchRequest, { view, services }: Context): StaticEntry | undefined {
+function entryOutsideTheTree(request: SearchRequest, context: Context): StaticEntry | undefined {
   if (request.scope !== "base") return undefined;
-  if (request.base.isRoot) return once(rootDses, services, () => rootDse(view.suffix, view.schema));
+  const { view, services, caller } = context;
+  if (request.base.isRoot) {
+    const offered = { extensions: offeredExtensions(context), mechanisms: saslMechanisms(caller.channel) };
+    const variant = [...offered.extensions, ...offered.mechanisms].join(" ");
+    return once(services, `root DSE ${variant}`, () => rootDse(view.suffix, view.schema, offered));
+  }
   if (!request.base.equals(subschemaName, view.schema)) return undefined;
-  return once(subschemas, services, () => subschema(view.schema, services.clock()));
+  return once(services, "subschema", () => subschema(view.schema, services.clock()));
 }
 
-const rootDses = new WeakMap<Services, StaticEntry>();
-const subschemas = new WeakMap<Services, StaticEntry>();
+const staticEntries = new WeakMap<Services, Map<string, StaticEntry>>();
 
-function once(kept: WeakMap<Services, StaticEntry>, server: Services, make: () => StaticEntry): StaticEntry {
-  const known = kept.get(server);
-  if (known) return known;
-  const entry = make();
-  kept.set(server, entry);
+function once(server: Services, name: string, make: () => StaticEntry): StaticEntry {
+  const known = staticEntries.get(server) ?? new Map<string, StaticEntry>();
+  staticEntries.set(server, known);
+  const entry = known.get(name) ?? make();
+  known.set(name, entry);
   return entry;
 }
 
@@ -186,8 +192,7 @@ class Run {
   result(): Result {
     if (!this.#page) return this.#outcome;
     let cookie: Buffer = Buffer.alloc(0);
-    const { canceled } = this.#context.cancellation;
-    if (this.#hasMore && this.#outcome.code === "success" && !canceled) {
+    if (this.#hasMore && this.#outcome.code === "success" && !this.#context.cancellation.canceled) {
       const { walk } = this.#position;
       const { caller, view } = this.#context;
       const next = { after: this.#last, sent: this.#sent, walk };
@@ -277,7 +282,10 @@ class Run {
   }
 
   #goesOn(): boolean {
-    if (this.#context.cancellation.canceled) return false;
+    if (this.#context.cancellation.canceled) {
+      this.#outcome = { code: "canceled", message: "the search was given up" };
+      return false;
+    }
     if (this.#context.services.clock() < this.#deadline) return true;
     this.#outcome = { code: "timeLimitExceeded", message: "the search took longer than allowed" };
     return false;

@@ -1,0 +1,18 @@
+// What may be said in the clear where the server wants TLS (`tls.required`).
+import { isConfidential } from "../access/channel.js";
+import { fail } from "../model/failure.js";
+import type { Context } from "./context.js";
+import { startTlsOid } from "./extended.js";
+import type { AnsweredRequest } from "./operations.js";
+
+/**
+ * Fails with confidentialityRequired (RFC 4511 appendix A) for whatever a client asks before it has TLS, but for what it
+ * needs to get there: the root DSE, and StartTLS.
+ */
+export function requireConfidentiality(request: AnsweredRequest, { services, caller, trail }: Context): void {
+  if (!services.tls?.required || isConfidential(caller.channel)) return;
+  if (request.operation === "search" && request.scope === "base" && request.base.isRoot) return;
+  if (request.operation === "extended" && request.oid === startTlsOid) return;
+  trail.rule = "TLS required";
+  fail("confidentialityRequired", "this server wants TLS: use StartTLS or ldaps first");
+}

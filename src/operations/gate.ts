@@ -1,0 +1,81 @@
+// The gate: who gets in as what, by its rules 2 and 3. The address first, then the password, and one answer for every way
+// of not getting in.
+import type { Application } from "../access/application.js";
+import { findLogin } from "../access/login.js";
+import type { Dn } from "../model/dn.js";
+import { type Result, success } from "../model/message.js";
+import type { Secret } from "../model/secret.js";
+import type { Context } from "./context.js";
+
+/** The same words for every refusal, so that they tell nothing; what really happened stands in the audit line. */
+export const refused: Result = Object.freeze({
+  code: "invalidCredentials",
+  message: "the name or the password is wrong",
+});
+
+/** Rule 2: the address is checked before a hash is spent. */
+export async function enterAsApplication(
+  application: Application | undefined,
+  password: Secret,
+  context: Context,
+): Promise<Result> {
+  const { services, caller, trail } = context;
+  const { authenticator } = services;
+  if (!application || !isCandidate(application, context)) {
+    if (!application) trail.rule = "no such application";
+    await authenticator.refuseSlowly();
+    return refused;
+  }
+  const stored = application.settings.passwords.map((hash) => hash.reveal());
+  if (!(await authenticator.verify(password, stored))) {
+    trail.rule = "wrong password";
+    return refused;
+  }
+  trail.rule = "application bind";
+  caller.become({ kind: "application", application });
+  return success;
+}
+
+/** Whether the application may be entered through the caller's channel; says in the trail why not. */
+export function isCandidate(application: Application, { services, caller, trail }: Context): boolean {
+  trail.application = application.name;
+  if (services.applications.candidates(caller.channel).includes(application)) return true;
+  trail.rule = application.settings.enabled ? "address not among the application's" : "application disabled";
+  return false;
+}
+
+/** Rule 3: through the application that bound here before, or else through any that may call from this address. */
+export async function enterAsUser(
+  name: Dn | { readonly uid: string },
+  password: Secret,
+  context: Context,
+): Promise<Result> {
+  const { services, caller, trail } = context;
+  const { authenticator, directory } = services;
+  const asking = through(context);
+  if (asking.length === 0) {
+    trail.rule = "address of no application";
+    await authenticator.refuseSlowly();
+    return refused;
+  }
+  if (caller.application) trail.application = caller.application.name;
+  const login = await findLogin(directory, name, asking);
+  // Whom no application lets in costs a hash all the same, and never the short time of a right password quickly verified:
+  // the time must not tell who is there, who is in which group, or what the password is.
+  const isAdmitted = login !== undefined && login.applications.length > 0;
+  const right = await authenticator.verify(password, isAdmitted ? login.passwords : []);
+  if (!isAdmitted || !right) {
+    trail.rule = !login ? "no such user" : isAdmitted ? "wrong password" : "not allowed to log in here";
+    return refused;
+  }
+  trail.rule = "user bind";
+  trail.application = login.applications.map(({ name }) => name).join(" ");
+  caller.become({ kind: "user", id: login.id, dn: login.dn, applications: login.applications });
+  return success;
+}
+
+function through({ services, caller }: Context): readonly Application[] {
+  const allowed = services.applications.candidates(caller.channel);
+  const bound = caller.application;
+  return bound ? allowed.filter(({ name }) => name === bound.name) : allowed;
+}
