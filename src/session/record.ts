@@ -1,5 +1,5 @@
 // What is left of an operation: one audit line for every bind, refusal and write (rule 7 of the gate), and its numbers.
-import { type Subject, subjectDn } from "../access/permissions.js";
+import { anonymous, type Subject, subjectDn } from "../access/permissions.js";
 import type { Clock } from "../model/clock.js";
 import type { OperationName, Result } from "../model/message.js";
 import type { ResultCode } from "../model/result-code.js";
@@ -47,7 +47,7 @@ export function record(performed: Performed, { audit, metrics }: Telemetry): voi
     time: performed.clock(),
     address: performed.address,
     ...(application === undefined ? {} : { application }),
-    subject: subjectDn(performed.subject) || "anonymous",
+    subject: subjectText(performed.subject),
     operation,
     ...(trail.target === undefined ? {} : { target: trail.target }),
     outcome: result.code,
@@ -56,6 +56,27 @@ export function record(performed: Performed, { audit, metrics }: Telemetry): voi
     ...(trail.detail === undefined ? {} : { detail: trail.detail }),
     ...(trail.attributes === undefined ? {} : { attributes: [...trail.attributes] }),
   });
+}
+
+/** The audit line of a connection that was closed before anything was asked on it. */
+export function recordTurnedAway(
+  { address, rule, session, clock }: Pick<Performed, "address" | "session" | "clock"> & { readonly rule: string },
+  { audit }: Telemetry,
+): void {
+  const outcome = "unwillingToPerform";
+  audit.record({
+    time: clock(),
+    address,
+    subject: subjectText(anonymous),
+    operation: "connect",
+    outcome,
+    rule,
+    session,
+  });
+}
+
+function subjectText(subject: Subject): string {
+  return subjectDn(subject) || "anonymous";
 }
 
 function applicationOf(subject: Subject): string | undefined {

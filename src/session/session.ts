@@ -1,15 +1,27 @@
 // One connection's life: who it is, what is under way, and in which order. A bind runs alone: it waits for what is under
-// way, and nothing is taken until it has ended. Everything else runs at the same time, and every operation gets exactly
-// one result, whatever happens in it.
+// way, and nothing is taken until it has ended; so does StartTLS, which begins only when nothing is under way. Everything
+// else runs at the same time, and every operation gets exactly one result, whatever happens in it.
 import { type Application, admitsAlike } from "../access/application.js";
-import { anonymous, Permissions, type Subject } from "../access/permissions.js";
+import type { Channel } from "../access/channel.js";
+import { anonymous, localAdministrator, Permissions, type Subject } from "../access/permissions.js";
 import { View } from "../access/view.js";
-import type { Answered, Answering, Answers, Cancellation, OperationName, Request, Result } from "../model/message.js";
+import {
+  type Answered,
+  type Answering,
+  type Answers,
+  type Cancellation,
+  type OperationName,
+  type Request,
+  type Result,
+  success,
+} from "../model/message.js";
+import { requireConfidentiality } from "../operations/confidentiality.js";
 import type { Caller, Context, Services, Trail } from "../operations/context.js";
 import { requireKnownControls } from "../operations/controls.js";
 import { type AnsweredRequest, perform } from "../operations/operations.js";
 import { PageWalks } from "../operations/page-walks.js";
 import { resultOf } from "./failure.js";
+import type { OperationRates } from "./operation-rates.js";
 import { type Performed, record, type Telemetry } from "./record.js";
 
 /** The client broke a rule of the protocol in a way that leaves nothing to answer: the connection has to end. */
@@ -23,21 +35,46 @@ export class SessionError extends Error {
 /** An operation that takes a while, for the one who sends its answers. */
 export interface Underway {
   readonly answers: Answers;
-  /** Once canceled, nothing of it is to be sent any more. */
-  readonly cancellation: Cancellation;
+  readonly stopping: Stopping;
 }
 
-class Operation implements Cancellation {
+/** How far an operation under way has been given up. */
+export interface Stopping extends Cancellation {
+  /** Once canceled, no more of its entries are to be sent. */
+  readonly canceled: boolean;
+  /** Nothing of it is to be sent, not even a result: it was abandoned, or the client is gone. */
+  readonly isAbandoned: boolean;
+}
+
+class Operation implements Stopping {
   readonly request: AnsweredRequest;
   /** Who asked: the session may be somebody else by the time it ends. */
   readonly subject: Subject;
   readonly trail: Trail = {};
   readonly began = performance.now();
   canceled = false;
+  isAbandoned = false;
+  /** Those who wait to hear how it ends. */
+  #listeners: ((result: Result) => void)[] | undefined;
 
   constructor(request: AnsweredRequest, subject: Subject) {
     this.request = request;
     this.subject = subject;
+  }
+
+  abandon(): void {
+    this.canceled = true;
+    this.isAbandoned = true;
+  }
+
+  outcome(): Promise<Result> {
+    return new Promise((resolve) => {
+      this.#listeners = [...(this.#listeners ?? []), resolve];
+    });
+  }
+
+  ended(result: Result): void {
+    for (const tell of this.#listeners ?? []) tell(result);
   }
 }
 
@@ -45,13 +82,20 @@ const canceled: Result = Object.freeze({ code: "canceled" });
 
 type Done = Pick<Performed, "subject" | "trail" | "entries" | "milliseconds">;
 
+/** What all sessions of a server share. */
+export interface Shared {
+  readonly services: Services;
+  readonly telemetry: Telemetry;
+  readonly rates: OperationRates;
+}
+
 export class Session implements Caller {
   readonly number: number;
-  /** The peer's address, IPv4-mapped IPv6 as IPv4. */
-  readonly address: string;
   readonly walks: PageWalks;
   readonly #services: Services;
   readonly #telemetry: Telemetry;
+  readonly #rates: OperationRates;
+  #channel: Channel;
   readonly #underway = new Map<number, Operation>();
   #subject: Subject = anonymous;
   #application: Application | undefined;
@@ -63,15 +107,45 @@ export class Session implements Caller {
   #othersEnded: (() => void) | undefined;
   #allEnded: (() => void)[] = [];
   #closed = false;
+  #awaitsTls = false;
+  /** Until when nothing more may be taken, in milliseconds of `performance.now()`. */
+  #restsUntil = 0;
 
-  constructor(services: Services, telemetry: Telemetry, peer: { readonly number: number; readonly address: string }) {
+  constructor({ services, telemetry, rates }: Shared, number: number, channel: Channel) {
     this.#services = services;
     this.#telemetry = telemetry;
-    this.number = peer.number;
-    this.address = peer.address;
+    this.#rates = rates;
+    this.number = number;
+    this.#channel = channel;
     this.walks = new PageWalks(services.limits);
-    this.#view = this.#viewAs(anonymous);
+    // Whoever can open the Unix socket is known without a bind.
+    if (channel.kind === "local") this.#subject = localAdministrator;
+    this.#view = this.#viewAs(this.#subject);
     this.#registered = services.applications.all;
+  }
+
+  get channel(): Channel {
+    return this.#channel;
+  }
+
+  beginTls(): void {
+    this.#awaitsTls = true;
+  }
+
+  /** StartTLS was answered with success: what comes next is TLS, and nothing is to be taken before it is there. */
+  get awaitsTls(): boolean {
+    return this.#awaitsTls;
+  }
+
+  /** The connection has TLS. Who bound before stays who it is: RFC 4513 4 leaves that to the server. */
+  secured(channel: Channel): void {
+    this.#channel = channel;
+    this.#awaitsTls = false;
+  }
+
+  /** How long nothing more may be taken, in milliseconds, because the application asks too fast. */
+  get restTime(): number {
+    return this.#restsUntil === 0 ? 0 : Math.max(0, this.#restsUntil - performance.now());
   }
 
   get subject(): Subject {
@@ -119,9 +193,10 @@ export class Session implements Caller {
       return undefined;
     }
     this.#requireUnused(request.id);
-    if (this.#binding) throw new Error("a request was taken while a bind was under way");
+    if (this.#binding || this.#awaitsTls) throw new Error("a request was taken while it had to wait");
     this.#followRegistry();
     const operation = new Operation(request, this.#subject);
+    this.#charge(operation.began);
     if (request.operation === "bind") return this.#begin(operation, this.#bind(operation));
     const answering = this.#perform(operation);
     if ("code" in answering) {
@@ -138,7 +213,7 @@ export class Session implements Caller {
       // From the moment a bind arrives, and whatever becomes of it, nobody is who they were.
       this.become(anonymous);
     }
-    return { answers, cancellation: operation };
+    return { answers, stopping: operation };
   }
 
   /** Leaves the record of a request that could not be decoded. Throws SessionError as `take` does. */
@@ -157,13 +232,25 @@ export class Session implements Caller {
   #abandon(target: number): void {
     // RFC 4511 4.11: what cannot be abandoned, or is not there, is passed over in silence.
     const operation = this.#underway.get(target);
-    if (operation && operation.request.operation !== "bind") operation.canceled = true;
+    if (operation && operation.request.operation !== "bind") operation.abandon();
+  }
+
+  async cancel(id: number): Promise<Result> {
+    const operation = this.#underway.get(id);
+    if (!operation) return { code: "noSuchOperation", message: `no operation ${id} is under way` };
+    const { operation: name } = operation.request;
+    if (name === "bind" || name === "extended") return { code: "cannotCancel", message: `${name} cannot be canceled` };
+    operation.canceled = true;
+    const { code } = await operation.outcome();
+    return code === "canceled"
+      ? success
+      : { code: "tooLate", message: `operation ${id} ended before it could be canceled` };
   }
 
   /** Stops everything: the client is gone. */
   close(): void {
     this.#closed = true;
-    for (const operation of this.#underway.values()) operation.canceled = true;
+    for (const operation of this.#underway.values()) operation.abandon();
     this.walks.endAll();
   }
 
@@ -172,10 +259,19 @@ export class Session implements Caller {
     return this.#underway.size === 0 ? Promise.resolve() : new Promise((resolve) => this.#allEnded.push(resolve));
   }
 
+  #charge(now: number): void {
+    const subject = this.#subject;
+    const application = subject.kind === "user" ? subject.applications[0] : this.#application;
+    const rest = application ? this.#rates.charge(application.name, now) : 0;
+    this.#restsUntil = rest === 0 ? 0 : now + rest;
+  }
+
   #perform(operation: Operation): Answering {
     try {
+      const context = this.#context(operation);
+      requireConfidentiality(operation.request, context);
       requireKnownControls(operation.request);
-      return perform(operation.request, this.#context(operation));
+      return perform(operation.request, context);
     } catch (error) {
       return resultOf(error, this.#telemetry.log);
     }
@@ -222,6 +318,7 @@ export class Session implements Caller {
     } finally {
       this.#end(operation);
       this.#record(operation, result, entries);
+      operation.ended(result);
     }
     return result;
   }
@@ -250,7 +347,7 @@ export class Session implements Caller {
     const { applications } = this.#services;
     if (this.#registered === applications.all) return;
     this.#registered = applications.all;
-    const allowed = applications.candidates(this.address);
+    const allowed = applications.candidates(this.#channel);
     const current = (old: Application) => allowed.find(({ name }) => name === old.name);
     if (this.#application) this.#application = current(this.#application);
     const subject = this.#subject;
@@ -276,7 +373,7 @@ export class Session implements Caller {
   }
 
   #leave(operation: OperationName, result: Result, done: Done): void {
-    const { number: session, address } = this;
-    record({ session, address, operation, result, ...done, clock: this.#services.clock }, this.#telemetry);
+    const { address } = this.#channel;
+    record({ session: this.number, address, operation, result, ...done, clock: this.#services.clock }, this.#telemetry);
   }
 }
