@@ -11,6 +11,8 @@ import { loadSettings, type Settings } from "./settings/load-settings.js";
 import { makeFolder } from "./settings/make-folder.js";
 import type { Problem } from "./settings/problem.js";
 import type { ServerSettings } from "./settings/server-settings.js";
+import { type TlsFiles, tlsWarnings } from "./settings/tls-files.js";
+import { watchTlsFiles } from "./settings/tls-watch.js";
 import { LevelStore } from "./store/level-store.js";
 import { AuditTrail } from "./telemetry/audit.js";
 import type { Log } from "./telemetry/log.js";
@@ -64,19 +66,31 @@ export async function startServer(settings: Settings, options: ServerOptions): P
     const applications = new ApplicationRegistry(suffix, schema, settings.applications);
     const mirror = new ApplicationMirror(applications, schema, clock());
     const directory = { store, applications, mirror, computed: new ComputedAttributes(schema), clock };
-    const services: Services = { directory, applications, authenticator: new Authenticator(hasher), limits, clock };
+    const services: Services = {
+      directory,
+      applications,
+      authenticator: new Authenticator(hasher),
+      limits,
+      clock,
+      ...(server.tls ? { tls: { required: server.tls.required } } : {}),
+    };
     const metrics = new Metrics();
     store.onCommit(() => metrics.committed(1));
-    const listener = new Listener(services, { log, audit, metrics });
+    const telemetry = { log, audit, metrics };
+    const listener = new Listener({ services, telemetry }, { tls: settings.tlsFiles, proxies: server.proxyProtocol });
     closers.push(() => listener.close(grace));
     const listen: string[] = [];
     for (const address of server.listen) listen.push(await listener.listen(address));
     // Beside the first requests, not before them.
     store.warm().catch((error: unknown) => log.warn({ err: error }, "the cache could not be warmed"));
-    // One after the other: the list that was read last is the one that stays.
+    const certificates = new Certificates(listener, log, clock);
+    closers.push(async () => certificates.close());
+    certificates.follow(settings);
+    // One after the other: what was read last is what stays.
     let reloaded: Promise<unknown> = Promise.resolve();
+    const parts: Reloaded = { folder, started: server, applications, audit, certificates, log };
     const reloadNext = () => {
-      const next = reloaded.then(() => reload(folder, server, applications, audit, log));
+      const next = reloaded.then(() => reload(parts));
       reloaded = next.catch(() => {});
       return next;
     };
@@ -87,18 +101,78 @@ export async function startServer(settings: Settings, options: ServerOptions): P
   }
 }
 
-/** What can change while the server runs is the list of applications; the audit file is opened anew for rotation. */
-async function reload(
-  folder: string,
-  started: ServerSettings,
-  applications: ApplicationRegistry,
-  audit: AuditTrail,
-  log: Log,
-): Promise<readonly Problem[]> {
+/** The server's certificates: read anew when their files change, or the configuration is. */
+class Certificates {
+  readonly #listener: Listener;
+  readonly #log: Log;
+  readonly #clock: Clock;
+  #unwatch = (): void => {};
+
+  constructor(listener: Listener, log: Log, clock: Clock) {
+    this.#listener = listener;
+    this.#log = log;
+    this.#clock = clock;
+  }
+
+  /** Watches the files of these settings, with which the listener has been given what is in them. */
+  follow({ server: { tls }, tlsFiles }: Settings): void {
+    this.close();
+    if (!tls || !tlsFiles) return;
+    this.#warn(tlsFiles);
+    this.#unwatch = watchTlsFiles(tls, (read) => {
+      if ("files" in read) this.#renew(read.files);
+      else {
+        for (const { key, message } of read.faults) this.#log.warn({ key: `tls.${key}` }, message);
+        this.#log.warn("the files of tls have changed and cannot be used; what was read before stays in use");
+      }
+    });
+  }
+
+  /** Puts the files of settings read anew in the place of those before. */
+  renew(settings: Settings): void {
+    if (settings.tlsFiles) this.#renew(settings.tlsFiles);
+    this.follow(settings);
+  }
+
+  #renew(files: TlsFiles): void {
+    this.#listener.renewTls(files);
+    this.#log.info("the certificates of tls are read anew");
+    this.#warn(files);
+  }
+
+  #warn(files: TlsFiles): void {
+    for (const sentence of tlsWarnings(files, this.#clock())) this.#log.warn(sentence);
+  }
+
+  close(): void {
+    this.#unwatch();
+    this.#unwatch = () => {};
+  }
+}
+
+interface Reloaded {
+  readonly folder: string;
+  readonly started: ServerSettings;
+  readonly applications: ApplicationRegistry;
+  readonly audit: AuditTrail;
+  readonly certificates: Certificates;
+  readonly log: Log;
+}
+
+/** What can change while the server runs are the applications and the certificates; the audit file is opened anew for rotation. */
+async function reload({
+  folder,
+  started,
+  applications,
+  audit,
+  certificates,
+  log,
+}: Reloaded): Promise<readonly Problem[]> {
   await audit.reopen();
   const read = await loadSettings(folder);
   if ("problems" in read) return read.problems;
   applications.replace(read.settings.applications);
+  certificates.renew(read.settings);
   const keys = changedKeys(started, read.settings.server);
   if (keys.length > 0) log.warn({ keys }, `changed in server.yaml, takes a restart: ${keys.join(", ")}`);
   return [];
@@ -110,12 +184,18 @@ function changedKeys(before: ServerSettings, now: ServerSettings): string[] {
   return [...keyTexts(now)].filter(([key, text]) => was.get(key) !== text).map(([key]) => key);
 }
 
-function keyTexts({ suffix, listen, storePath, passwords, log, limits }: ServerSettings): Map<string, string> {
+function keyTexts(settings: ServerSettings): Map<string, string> {
+  const { suffix, listen, storePath, passwords, log, limits, tls, proxyProtocol } = settings;
   const grouped = Object.entries({ passwords, log: { audit: undefined, ...log }, limits });
   return new Map([
     ["suffix", suffix.toString()],
     ["listen", listen.map(({ text }) => text).join(" ")],
     ["store.path", storePath],
+    // The files may be others from one moment to the next; whether there are any may not.
+    ["tls", String(tls !== undefined)],
+    ["tls.required", String(tls?.required)],
+    ["tls.clientCA", String(tls?.clientCA !== undefined)],
+    ["proxyProtocol.trusted", String(proxyProtocol?.trusted)],
     ...grouped.flatMap(([name, group]) =>
       Object.entries(group).map(([key, value]): [string, string] => [`${name}.${key}`, String(value)]),
     ),

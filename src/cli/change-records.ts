@@ -12,7 +12,7 @@ import { fail } from "../model/failure.js";
 import type { Limits } from "../model/limits.js";
 import type { DeleteRequest, ModifyDnRequest, ModifyRequest } from "../model/message.js";
 import { writableDescription } from "../operations/attributes.js";
-import type { Context } from "../operations/context.js";
+import type { Caller, Context } from "../operations/context.js";
 import { perform } from "../operations/operations.js";
 import { PageWalks } from "../operations/page-walks.js";
 import type { PasswordHasher } from "../passwords/hasher.js";
@@ -54,7 +54,16 @@ export class ChangeRecords {
     const services = { directory, applications, authenticator: new Authenticator(hasher), limits, clock };
     const subject: Subject = { kind: "application", application: administrator };
     const view = new View(directory, new Permissions(subject, schema, computed));
-    const caller = { address: "", subject, application: administrator, walks: new PageWalks(limits), become() {} };
+    const caller: Caller = {
+      channel: { kind: "local", address: "local" },
+      subject,
+      application: administrator,
+      walks: new PageWalks(limits),
+      inFlight: 0,
+      become() {},
+      cancel: () => ({ code: "noSuchOperation" }),
+      beginTls() {},
+    };
     this.#context = () => ({ services, caller, view, trail: {}, cancellation: { canceled: false } });
   }
 

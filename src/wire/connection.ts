@@ -1,14 +1,19 @@
 // One connection's bytes: messages in, answers out, and the only writer of its socket. What the client sends is read no
 // faster than it is worked on, and what it gets is made no faster than it takes it.
+import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+import type { Channel } from "../access/channel.js";
 import { BerWriter } from "../ber/writer.js";
 import type { Limits } from "../model/limits.js";
-import type { Answers, Cancellation, Request, Result } from "../model/message.js";
-import { type Session, SessionError, type Underway } from "../session/session.js";
+import type { Answers, Request, Result } from "../model/message.js";
+import { type Session, SessionError, type Stopping, type Underway } from "../session/session.js";
 import type { Log } from "../telemetry/log.js";
 import { DecodeError, decodeMessage, type Rejected } from "./decode.js";
 import { isAnswered, writeEntries, writeNotice, writeResult } from "./encode.js";
 import { Framing, FramingError } from "./framing.js";
 import { Dispatched, type DispatchingSocket } from "./ldapjs-server.js";
+import { isProxyHeader } from "./proxy-header.js";
+import { certificateOf, type Secured } from "./tls-server.js";
 import type { Turn } from "./turn.js";
 
 /** Answers are handed to the socket when there are so many bytes of them, or when their turn ends. */
@@ -23,9 +28,29 @@ const longestTurn = 10;
 /** The clock is looked at once in so many bytes of messages: what is long takes long. */
 const bytesPerLook = 1024;
 
+/** A rule of the audit trail: somebody tried to be taken for another. */
+export const untrustedHeader = "PROXY header from an address that is not trusted to send one";
+
+/** What a connection needs of the listener that it came in by. */
+export interface Entrance {
+  readonly limits: Limits;
+  readonly turn: Turn;
+  readonly log: Log;
+  /** Makes TLS of a socket that nobody reads any more (StartTLS). */
+  secure(socket: Socket, done: (secured: Secured) => void): void;
+  /** A connection of ldapjs. */
+  adopt(socket: Socket): DispatchingSocket;
+  /** Leaves the audit line of a connection that is closed for what it began with. */
+  turnedAway(session: Session, rule: string): void;
+}
+
 export class Connection {
   readonly session: Session;
-  readonly #socket: DispatchingSocket;
+  /** What is read and written; TLS over `#lowest` where there is TLS. */
+  #socket: DispatchingSocket;
+  /** TCP, or the Unix socket. */
+  readonly #lowest: DispatchingSocket;
+  readonly #entrance: Entrance;
   readonly #limits: Limits;
   readonly #turn: Turn;
   readonly #log: Log;
@@ -36,6 +61,12 @@ export class Connection {
   #flushDue = false;
   #paused = false;
   #ended = false;
+  /** A TLS handshake is under way: nothing may be written in the clear. */
+  #isShakingHands = false;
+  /** Whether a message has been taken. */
+  #hasHeard = false;
+  /** The client has said all that it will say, but may still listen. */
+  #hasHeardAll = false;
   /** Why the connection ends as soon as nothing is under way. */
   #finishing: Result | undefined;
   /** Bytes of messages taken since the clock was looked at, and when this turn has to end. */
@@ -52,23 +83,46 @@ export class Connection {
   #untaken = 0;
   #untakenSince = 0;
 
-  constructor(socket: DispatchingSocket, session: Session, limits: Limits, turn: Turn, log: Log) {
+  /** `lowest`: what `socket` runs over, where it is TLS. */
+  constructor(socket: DispatchingSocket, lowest: Socket, session: Session, entrance: Entrance) {
     this.#socket = socket;
+    this.#lowest = lowest as DispatchingSocket;
     this.session = session;
-    this.#limits = limits;
-    this.#turn = turn;
-    this.#log = log;
-    this.#framing = new Framing(limits.messageBytesBeforeBind);
-    socket.setNoDelay(true);
-    socket.setKeepAlive(true, 60_000);
-    socket.on("data", (chunk: Buffer) => {
-      if (!this.#ended) this.#work(chunk);
-    });
-    socket.on("drain", () => {
-      this.#wake();
-      this.#readOn();
-    });
+    this.#entrance = entrance;
+    this.#limits = entrance.limits;
+    this.#turn = entrance.turn;
+    this.#log = entrance.log;
+    this.#framing = new Framing(entrance.limits.messageBytesBeforeBind);
+    this.#listen();
+  }
+
+  #listen(): void {
+    const socket = this.#socket;
+    // Who has asked and then closed one half of the connection waits for the answer on the other.
+    socket.allowHalfOpen = true;
+    socket.on("data", this.#onData);
+    socket.on("drain", this.#onDrain);
+    socket.on("end", this.#onEnd);
     socket.on("close", () => this.#stop());
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    if (!this.#ended) this.#work(chunk);
+  };
+
+  readonly #onDrain = (): void => {
+    this.#wake();
+    this.#readOn();
+  };
+
+  readonly #onEnd = (): void => {
+    this.#hasHeardAll = true;
+    this.#endIfDone();
+  };
+
+  /** Ends when nothing more can come and everything is answered. */
+  #endIfDone(): void {
+    if (this.#hasHeardAll && !this.#paused && this.#answering === 0) this.end();
   }
 
   get isEnded(): boolean {
@@ -87,8 +141,12 @@ export class Connection {
       if (chunk) this.#framing.push(chunk, this.#takeMessage);
       else this.#framing.resume(this.#takeMessage);
     } catch (error) {
+      if (chunk && !this.#hasHeard && isProxyHeader(chunk)) {
+        this.#entrance.turnedAway(this.session, untrustedHeader);
+      }
       this.#fail(error);
     }
+    if (this.session.awaitsTls && !this.#ended) this.#beginTls();
     this.#partialSince = this.#framing.isPartial && !this.#paused ? (this.#partialSince ?? now) : undefined;
     if (this.#flushDue) this.#turn.answered(this);
   }
@@ -106,6 +164,7 @@ export class Connection {
   /** One whole message. False: read no further for now. */
   #take(message: Buffer): boolean {
     this.#partialSince = undefined;
+    this.#hasHeard = true;
     const decoded = decodeMessage(message, this.#limits);
     if (decoded.kind === "rejected") this.#reject(decoded.rejected);
     else this.#socket.parser.emit("message", this.#dispatched.as(decoded.request));
@@ -116,27 +175,68 @@ export class Connection {
       this.#taken = 0;
       if (performance.now() < this.#turnEnds) return true;
       setImmediate(() => this.#readOn());
-    }
+    } else if (this.session.restTime > 0) this.#rest();
     this.#paused = true;
     this.#socket.pause();
     return false;
   }
 
-  /** Whether further requests have to wait: for room, for a bind, or for the client to take its answers. */
+  /** Whether further requests have to wait: for room, for a bind, for TLS, or for the client to take its answers. */
   #mustWait(): boolean {
+    const { session } = this;
     return (
-      this.session.inFlight >= this.#limits.operationsPerConnection ||
-      this.session.isBinding ||
+      session.inFlight >= this.#limits.operationsPerConnection ||
+      session.isBinding ||
+      session.awaitsTls ||
+      session.restTime > 0 ||
       this.#finishing !== undefined ||
       this.#socket.writableNeedDrain
     );
+  }
+
+  /** Reads on when the application may ask again. */
+  #rest(): void {
+    const { restTime } = this.session;
+    if (restTime > 0) setTimeout(() => this.#rest(), Math.ceil(restTime)).unref();
+    else this.#readOn();
   }
 
   #readOn(): void {
     if (!this.#paused || this.#ended || this.#mustWait()) return;
     this.#paused = false;
     this.#work(undefined);
-    if (!this.#paused && !this.#ended) this.#socket.resume();
+    if (this.#paused || this.#ended) return;
+    this.#socket.resume();
+    this.#endIfDone();
+  }
+
+  /** What comes after the answer to StartTLS is TLS (RFC 4511 4.14.2). */
+  #beginTls(): void {
+    // Sent in the clear, perhaps by somebody in between, to be taken for what came under TLS.
+    if (this.#framing.isPartial) {
+      this.#entrance.turnedAway(this.session, "bytes in the clear behind StartTLS");
+      this.destroy();
+      return;
+    }
+    this.flush();
+    const socket = this.#socket;
+    socket.off("data", this.#onData).off("drain", this.#onDrain).off("end", this.#onEnd);
+    this.#isShakingHands = true;
+    this.#entrance.secure(socket, (secured) => {
+      this.#isShakingHands = false;
+      if (this.#ended) return;
+      if ("error" in secured) {
+        this.#log.debug({ session: this.session.number, why: secured.error.message }, "a TLS handshake failed");
+        this.destroy();
+        return;
+      }
+      this.session.secured(tlsChannel(this.session.channel.address, secured.socket));
+      this.#socket = this.#entrance.adopt(secured.socket);
+      this.#lastHeard = performance.now();
+      this.#paused = false;
+      this.#framing.resume(this.#takeMessage);
+      this.#listen();
+    });
   }
 
   #reject({ id, operation, code, message }: Rejected): void {
@@ -170,33 +270,34 @@ export class Connection {
     }
   }
 
-  async #send(request: Request, { answers, cancellation }: Underway): Promise<void> {
+  async #send(request: Request, { answers, stopping }: Underway): Promise<void> {
     this.#answering++;
     try {
-      const result = await this.#sendEntries(request, answers, cancellation);
+      const result = await this.#sendEntries(request, answers, stopping);
       this.#answering--;
-      if (!cancellation.canceled) {
+      if (!stopping.isAbandoned) {
         writeResult(this.#out, request.id, request.operation, result);
         this.#flushSoon();
       }
       this.#lastHeard = performance.now();
       if (this.#finishing && this.#answering === 0) this.disconnect(this.#finishing);
       this.#readOn();
+      this.#endIfDone();
     } catch (error) {
       this.#log.error({ err: error, session: this.session.number }, "answers could not be sent");
       this.destroy();
     }
   }
 
-  async #sendEntries(request: Request, answers: Answers, cancellation: Cancellation): Promise<Result> {
+  async #sendEntries(request: Request, answers: Answers, stopping: Stopping): Promise<Result> {
     let next = await answers.next();
     while (!next.done) {
-      if (!cancellation.canceled) {
+      if (!stopping.canceled) {
         writeEntries(this.#out, request.id, next.value);
         if (this.#out.length >= flushBytes) this.flush();
         if (this.#socket.writableNeedDrain) await this.#drained();
       }
-      next = await (cancellation.canceled ? answers.return(canceled) : answers.next());
+      next = await (stopping.canceled ? answers.return(canceled) : answers.next());
     }
     return next.value;
   }
@@ -228,21 +329,23 @@ export class Connection {
 
   /** Holds the connection against its limits on time. */
   checkTime(now: number): void {
-    const { idleTime, messageTime, writeStall } = this.#limits;
-    if (this.#ended) return;
+    const { idleTime, idleTimeBeforeBind, messageTime, writeStall } = this.#limits;
+    // A handshake has a limit of its own.
+    if (this.#ended || this.#isShakingHands) return;
+    const mostIdle = this.session.hasBound ? idleTime : Math.min(idleTime, idleTimeBeforeBind);
     if (this.#hasStalled(now, writeStall)) {
       this.#log.info({ session: this.session.number }, "a client that takes no answers was disconnected");
       this.destroy();
     } else if (this.#partialSince !== undefined && now - this.#partialSince > messageTime) {
       this.disconnect({ code: "protocolError", message: "a message was begun and not finished in time" });
-    } else if (this.#answering === 0 && now - this.#lastHeard > idleTime) {
+    } else if (this.#answering === 0 && now - this.#lastHeard > mostIdle) {
       this.disconnect({ code: "unavailable", message: "the connection was idle for too long" });
     }
   }
 
   /** Whether the client has taken nothing at all for so long: one that takes little at a time is only slow. */
   #hasStalled(now: number, writeStall: number): boolean {
-    const untaken = this.#socket.writableLength === 0 ? 0 : (this.#socket._handle?.writeQueueSize ?? 0);
+    const untaken = this.#socket.writableLength === 0 ? 0 : (this.#lowest._handle?.writeQueueSize ?? 0);
     if (untaken === 0 || untaken !== this.#untaken) {
       this.#untaken = untaken;
       this.#untakenSince = now;
@@ -267,6 +370,10 @@ export class Connection {
   disconnect(why: Result): void {
     if (this.#ended) return;
     this.#log.debug({ session: this.session.number, why: why.message }, "a client is disconnected");
+    if (this.#isShakingHands) {
+      this.destroy();
+      return;
+    }
     writeNotice(this.#out, why);
     this.end();
   }
@@ -292,8 +399,14 @@ export class Connection {
     this.#ended = true;
     this.#framing.stop();
     this.session.close();
+    this.#turn.left(this);
     this.#wake();
   }
+}
+
+/** The channel of a client that speaks TLS from this address. */
+export function tlsChannel(address: string, socket: TLSSocket): Channel {
+  return { kind: "tls", address, certificate: certificateOf(socket) };
 }
 
 const canceled: Result = { code: "canceled" };

@@ -4,9 +4,13 @@ import { createRequire } from "node:module";
 import type { AddressInfo, Socket } from "node:net";
 import ldapjs, { type Logger, type Server } from "ldapjs";
 import type { Request } from "../model/message.js";
+import { clearSocketFile, ownedByUs } from "./socket-file.js";
 
 /** The version whose insides are relied on. The project has ended, so there will be no other. */
 const expectedVersion = "3.0.7";
+
+/** Connections that the kernel keeps until they are accepted; it takes no more than net.core.somaxconn. */
+const backlog = 4096;
 
 /** Silent: ldapjs would write bind passwords at its debug level. */
 const silent: Logger = {
@@ -94,17 +98,10 @@ export interface DispatchingSocket extends Socket {
 export class LdapjsServer {
   readonly #server: Server;
 
-  /** `accept` gets each new socket, set up by ldapjs and without its parser listening. */
-  constructor(accept: (socket: DispatchingSocket) => void, failed: (error: Error) => void) {
+  /** `accept` gets each new socket as it is; `adopt` makes a connection of it. */
+  constructor(accept: (socket: Socket) => void, failed: (error: Error) => void) {
     requireExpectedVersion();
-    this.#server = ldapjs.createServer({
-      log: silent,
-      connectionRouter: (socket) => {
-        this.#server.newConnection(socket);
-        socket.removeAllListeners("data");
-        accept(socket as DispatchingSocket);
-      },
-    });
+    this.#server = ldapjs.createServer({ log: silent, connectionRouter: accept });
     const backend = this.#server;
     const chain = { backend, handlers: [(message: Dispatched) => message.deliver()] };
     // Every message goes to one handler, which never calls `next`: ldapjs keeps no identity and writes no answer.
@@ -114,15 +111,34 @@ export class LdapjsServer {
     this.#server.server.maxConnections = Number.MAX_SAFE_INTEGER;
   }
 
+  /** Sets a socket up as a connection of ldapjs, without its parser listening. */
+  adopt(socket: Socket): DispatchingSocket {
+    this.#server.newConnection(socket);
+    socket.removeAllListeners("data");
+    return socket as DispatchingSocket;
+  }
+
   /** Resolves with the address that is bound; rejects where it cannot be. */
-  listen(host: string, port: number): Promise<AddressInfo> {
+  async listen(host: string, port: number): Promise<AddressInfo> {
+    await this.#bound(() => this.#server.server.listen({ host, port, backlog }));
+    return this.#server.server.address() as AddressInfo;
+  }
+
+  /** The same for a Unix socket, which only its owner can open; the file goes away with the server. */
+  async listenAt(path: string): Promise<void> {
+    await clearSocketFile(path);
+    await this.#bound(() => ownedByUs(() => this.#server.server.listen({ path, backlog })));
+  }
+
+  #bound(bind: () => void): Promise<void> {
     const { server } = this.#server;
     return new Promise((resolve, reject) => {
       server.once("error", reject);
-      this.#server.listen(port, host, () => {
+      server.once("listening", () => {
         server.removeListener("error", reject);
-        resolve(server.address() as AddressInfo);
+        resolve();
       });
+      bind();
     });
   }
 

@@ -1,32 +1,64 @@
 // Where connections arrive: one listener per URL, all connections in one place so that they can be counted, held against
-// their limits and told goodbye.
+// their limits and told goodbye. On its way in a socket may have to say whose connection it carries (PROXY header) and
+// to agree on TLS; until then it is nobody's.
+import type { Socket } from "node:net";
+import { dirname } from "node:path";
+import type { Channel } from "../access/channel.js";
 import type { Result } from "../model/message.js";
-import type { Services } from "../operations/context.js";
-import type { Telemetry } from "../session/record.js";
-import { Session } from "../session/session.js";
+import { OperationRates } from "../session/operation-rates.js";
+import { recordTurnedAway } from "../session/record.js";
+import { Session, type Shared } from "../session/session.js";
 import { normalizeAddress } from "../settings/address-range.js";
-import type { ListenAddress } from "../settings/server-settings.js";
-import { Connection } from "./connection.js";
-import { type DispatchingSocket, LdapjsServer } from "./ldapjs-server.js";
+import type { ListenAddress } from "../settings/listen-address.js";
+import { makeFolder } from "../settings/make-folder.js";
+import type { ProxySettings } from "../settings/server-settings.js";
+import type { TlsFiles } from "../settings/tls-files.js";
+import { Connection, type Entrance, tlsChannel, untrustedHeader } from "./connection.js";
+import { readFirst } from "./first-bytes.js";
+import { LdapjsServer } from "./ldapjs-server.js";
+import { isProxyHeader, ProxyHeaderError, readProxyHeader } from "./proxy-header.js";
+import { type Secured, TlsServer } from "./tls-server.js";
 import { Turn } from "./turn.js";
 
 /** How often connections are held against their limits on time, in milliseconds. */
 const checkEvery = 1000;
+/** As how an address a Unix socket is recorded: it has none. */
+const localAddress = "local";
+
+export interface ListenerOptions {
+  /** Needed for ldaps and StartTLS. */
+  readonly tls?: TlsFiles | undefined;
+  /** Balancers whose PROXY header is believed, and due. */
+  readonly proxies?: ProxySettings | undefined;
+}
+
+/** A connection on its way in. */
+interface Arrival {
+  readonly entrance: Entrance;
+  readonly socket: Socket;
+  readonly scheme: ListenAddress["scheme"];
+  readonly number: number;
+}
 
 export class Listener {
-  readonly #services: Services;
-  readonly #telemetry: Telemetry;
+  readonly #shared: Shared;
+  readonly #tls: TlsServer | undefined;
+  readonly #proxies: ProxySettings | undefined;
   readonly #servers: LdapjsServer[] = [];
-  readonly #connections = new Set<Connection>();
+  /** Every open socket; undefined while it is on its way in. */
+  readonly #sockets = new Map<Socket, Connection | undefined>();
+  readonly #byAddress = new Map<string, number>();
   readonly #turn = new Turn();
   readonly #clock: NodeJS.Timeout;
-  #sessions = 0;
+  #numbered = 0;
   /** Connections refused since that was last logged. */
   #refused = 0;
 
-  constructor(services: Services, telemetry: Telemetry) {
-    this.#services = services;
-    this.#telemetry = telemetry;
+  constructor(shared: Omit<Shared, "rates">, { tls, proxies }: ListenerOptions = {}) {
+    const { limits } = shared.services;
+    this.#shared = { ...shared, rates: new OperationRates(limits.operationsPerSecond) };
+    this.#tls = tls && new TlsServer(tls, limits.handshakeTime);
+    this.#proxies = proxies;
     this.#clock = setInterval(() => this.#checkTimes(), checkEvery);
     this.#clock.unref();
   }
@@ -34,45 +66,158 @@ export class Listener {
   /** Begins to listen; resolves with the URL that is bound, its port chosen where 0 was asked for. */
   async listen(address: ListenAddress): Promise<string> {
     let isBound = false;
-    const server = new LdapjsServer(
-      (socket) => this.#accept(socket),
+    const server: LdapjsServer = new LdapjsServer(
+      (socket) => this.#arrive({ entrance, socket, scheme: address.scheme, number: ++this.#numbered }),
       (error) => {
         // Before that, the error is thrown to whoever wants to listen.
-        if (isBound) this.#telemetry.log.error({ err: error }, "a listener failed");
+        if (isBound) this.#shared.telemetry.log.error({ err: error }, "a listener failed");
       },
     );
-    const bound = await server.listen(address.host, address.port);
+    const entrance = this.#entranceOf(server);
+    const url = await bind(server, address);
     isBound = true;
     this.#servers.push(server);
-    const host = bound.family === "IPv6" ? `[${bound.address}]` : bound.address;
-    return `${address.scheme}://${host}:${bound.port}`;
+    return url;
   }
 
-  #accept(socket: DispatchingSocket): void {
-    const { limits } = this.#services;
-    if (this.#connections.size >= limits.connections || socket.remoteAddress === undefined) {
-      this.#refused++;
+  #entranceOf(server: LdapjsServer): Entrance {
+    const { services, telemetry } = this.#shared;
+    return {
+      limits: services.limits,
+      turn: this.#turn,
+      log: telemetry.log,
+      secure: (plain, done) => this.#secure(plain, done),
+      adopt: (socket) => server.adopt(socket),
+      turnedAway: ({ number, channel }, rule) => this.#turnedAway(number, channel.address, rule),
+    };
+  }
+
+  /** New certificates for handshakes to come. */
+  renewTls(files: TlsFiles): void {
+    this.#tls?.renew(files);
+  }
+
+  #arrive(arrival: Arrival): void {
+    const { socket, scheme } = arrival;
+    const { limits } = this.#shared.services;
+    // Until it is a connection, nobody else hears of its errors; "close" follows.
+    socket.on("error", () => {});
+    if (this.#sockets.size >= limits.connections) {
+      this.#refuse(socket);
+      return;
+    }
+    this.#sockets.set(socket, undefined);
+    socket.once("close", () => this.#sockets.delete(socket));
+    if (scheme === "ldapi") {
+      this.#open(arrival, socket, { kind: "local", address: localAddress });
+      return;
+    }
+    // Gone before it was looked at.
+    if (socket.remoteAddress === undefined) {
       socket.destroy();
       return;
     }
-    const peer = { number: ++this.#sessions, address: normalizeAddress(socket.remoteAddress) };
-    const session = new Session(this.#services, this.#telemetry, peer);
-    const connection = new Connection(socket, session, limits, this.#turn, this.#telemetry.log);
-    this.#connections.add(connection);
-    this.#telemetry.metrics.connectionOpened();
-    socket.once("close", () => {
-      this.#connections.delete(connection);
-      this.#telemetry.metrics.connectionClosed();
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, 60_000);
+    const address = normalizeAddress(socket.remoteAddress);
+    if (this.#proxies?.trusted.some((range) => range.contains(address))) this.#readProxyHeader(arrival, address);
+    else if (scheme === "ldaps") this.#expectTls(arrival, address);
+    else this.#admit(arrival, address);
+  }
+
+  #refuse(socket: Socket): void {
+    this.#refused++;
+    socket.destroy();
+  }
+
+  /** From a trusted balancer a header is due, in front of TLS too. */
+  #readProxyHeader(arrival: Arrival, balancer: string): void {
+    const look = (bytes: Buffer) => {
+      const header = readProxyHeader(bytes);
+      return header && { found: header, length: header.length };
+    };
+    readFirst(arrival.socket, this.#shared.services.limits.handshakeTime, look, (header, error) => {
+      if (header) this.#admit(arrival, header.source ?? balancer);
+      else {
+        const isWrong = error instanceof ProxyHeaderError;
+        // A balancer that looks whether the port answers sends nothing, and is not worth a line.
+        if (isWrong || arrival.socket.bytesRead > 0) {
+          const rule = `PROXY header due from this address: ${error?.message ?? "none came"}`;
+          this.#turnedAway(arrival.number, balancer, rule);
+        }
+        arrival.socket.destroy();
+      }
     });
+  }
+
+  /** From anybody else a PROXY header is an attempt to be taken for another; what looks like TLS is TLS's to judge. */
+  #expectTls(arrival: Arrival, address: string): void {
+    const look = (bytes: Buffer) => ({ found: isProxyHeader(bytes), length: 0 });
+    readFirst(arrival.socket, this.#shared.services.limits.handshakeTime, look, (isHeader) => {
+      if (isHeader === false) this.#admit(arrival, address);
+      else {
+        if (isHeader) this.#turnedAway(arrival.number, address, untrustedHeader);
+        arrival.socket.destroy();
+      }
+    });
+  }
+
+  /** Whose connection it is, is known. */
+  #admit(arrival: Arrival, address: string): void {
+    const { socket } = arrival;
+    const open = this.#byAddress.get(address) ?? 0;
+    if (open >= this.#shared.services.limits.connectionsPerAddress) {
+      this.#refuse(socket);
+      return;
+    }
+    this.#byAddress.set(address, open + 1);
+    socket.once("close", () => this.#left(address));
+    if (arrival.scheme === "ldap") {
+      this.#open(arrival, socket, { kind: "plain", address });
+      return;
+    }
+    this.#secure(socket, (secured) => {
+      if ("socket" in secured) this.#open(arrival, secured.socket, tlsChannel(address, secured.socket));
+      else this.#shared.telemetry.log.debug({ address, why: secured.error.message }, "a TLS handshake failed");
+    });
+  }
+
+  #left(address: string): void {
+    const open = this.#byAddress.get(address) ?? 1;
+    if (open > 1) this.#byAddress.set(address, open - 1);
+    else this.#byAddress.delete(address);
+  }
+
+  #secure(socket: Socket, done: (secured: Secured) => void): void {
+    if (this.#tls) {
+      this.#tls.secure(socket, done);
+      return;
+    }
+    socket.destroy();
+    done({ error: new Error("there is no certificate") });
+  }
+
+  #open({ entrance, socket: lowest, number }: Arrival, socket: Socket, channel: Channel): void {
+    const { metrics } = this.#shared.telemetry;
+    const session = new Session(this.#shared, number, channel);
+    this.#sockets.set(lowest, new Connection(entrance.adopt(socket), lowest, session, entrance));
+    socket.resume();
+    metrics.connectionOpened();
+    lowest.once("close", () => metrics.connectionClosed());
+  }
+
+  #turnedAway(session: number, address: string, rule: string): void {
+    const { services, telemetry } = this.#shared;
+    recordTurnedAway({ session, address, rule, clock: services.clock }, telemetry);
   }
 
   #checkTimes(): void {
     const now = performance.now();
-    for (const connection of this.#connections) connection.checkTime(now);
+    for (const connection of this.#sockets.values()) connection?.checkTime(now);
     if (this.#refused === 0) return;
-    const { log } = this.#telemetry;
+    const { log } = this.#shared.telemetry;
     log.warn(
-      { refused: this.#refused, connections: this.#connections.size },
+      { refused: this.#refused, connections: this.#sockets.size },
       "connections were refused: too many are open",
     );
     this.#refused = 0;
@@ -84,16 +229,30 @@ export class Listener {
    */
   async close(grace: number): Promise<void> {
     const closed = Promise.all(this.#servers.map((server) => server.close()));
-    const sessions = [...this.#connections].map(({ session }) => session);
-    for (const connection of this.#connections) connection.finish(stopping);
+    const connections = [...this.#sockets.values()].flatMap((connection) => connection ?? []);
+    for (const [socket, connection] of this.#sockets) {
+      if (connection) connection.finish(stopping);
+      else socket.destroy();
+    }
     const tooLong = setTimeout(() => {
-      for (const connection of this.#connections) connection.disconnect(stopping);
+      for (const connection of connections) connection.disconnect(stopping);
     }, grace);
     await closed;
     clearTimeout(tooLong);
-    await Promise.all(sessions.map((session) => session.ended()));
+    await Promise.all(connections.map(({ session }) => session.ended()));
     clearInterval(this.#clock);
   }
 }
 
 const stopping: Result = { code: "unavailable", message: "the server is stopping" };
+
+async function bind(server: LdapjsServer, address: ListenAddress): Promise<string> {
+  if (address.scheme === "ldapi") {
+    makeFolder(dirname(address.path));
+    await server.listenAt(address.path);
+    return `ldapi://${encodeURIComponent(address.path)}`;
+  }
+  const bound = await server.listen(address.host, address.port);
+  const host = bound.family === "IPv6" ? `[${bound.address}]` : bound.address;
+  return `${address.scheme}://${host}:${bound.port}`;
+}

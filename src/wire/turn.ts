@@ -29,6 +29,11 @@ export class Turn {
     else this.flushAtEnd(connection);
   }
 
+  /** The connection is gone: it is not remembered for having spoken last. */
+  left(connection: Answering): void {
+    if (this.#last === connection) this.#last = undefined;
+  }
+
   flushAtEnd(connection: Answering): void {
     const now = performance.now();
     if (this.#due.length === 0) {

@@ -1,6 +1,8 @@
 // A client that sends whatever bytes it is told to, and reads whole messages. It knows nothing of the server but the
 // encoding, so that it can say what no decent client would.
+import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import { onTestFinished } from "vitest";
 import { BerReader } from "../../src/ber/reader.js";
 import { BerWriter } from "../../src/ber/writer.js";
@@ -36,6 +38,8 @@ export const responseTags = {
 
 export const noticeOfDisconnection = "1.3.6.1.4.1.1466.20036";
 export const whoAmIOid = "1.3.6.1.4.1.4203.1.11.3";
+export const startTlsOid = "1.3.6.1.4.1.1466.20037";
+export const cancelOid = "1.3.6.1.1.8";
 export const pagedResults = "1.2.840.113556.1.4.319";
 
 /** Reads one whole response message; throws BerError where the server sent something else. */
@@ -113,9 +117,10 @@ function lengthOf(bytes: Buffer): number | undefined {
 }
 
 export class RawClient {
-  readonly socket: Socket;
+  /** Another one after StartTLS. */
+  socket: Socket;
   /** Resolves when the connection is closed, whichever side closed it. */
-  readonly closed: Promise<void>;
+  closed: Promise<void>;
   readonly #responses: Response[] = [];
   readonly #arrived = new Arrived();
   #wake: (() => void) | undefined;
@@ -124,7 +129,11 @@ export class RawClient {
 
   private constructor(socket: Socket) {
     this.socket = socket;
-    this.closed = new Promise((resolve) => socket.once("close", () => resolve()));
+    this.closed = this.#listen(socket);
+  }
+
+  #listen(socket: Socket): Promise<void> {
+    const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
     socket.on("data", (chunk: Buffer) => {
       try {
         for (const message of this.#arrived.messages(chunk)) this.#responses.push(readResponse(message));
@@ -139,6 +148,7 @@ export class RawClient {
       this.#isClosed = true;
       this.#wake?.();
     });
+    return closed;
   }
 
   /** Connects, as another address of this machine where one is given; closed at the end of the test. */
@@ -153,6 +163,40 @@ export class RawClient {
       socket.destroy();
     });
     return client;
+  }
+
+  /** What speaks through this socket, which is connected: over TLS, through a Unix socket. Closed at the end of the test. */
+  static over(socket: Socket): RawClient {
+    const client = new RawClient(socket);
+    onTestFinished(() => {
+      socket.destroy();
+    });
+    return client;
+  }
+
+  /** Connects to a listener that begins with TLS; rejects where the handshake fails. */
+  static async connectTls(port: number, options: ConnectionOptions): Promise<RawClient> {
+    const socket = connectTls({ host: "127.0.0.1", port, servername: "localhost", ...options });
+    await once(socket, "secureConnect");
+    return RawClient.over(socket);
+  }
+
+  /** Goes on in TLS, after StartTLS was answered; rejects where the handshake fails. */
+  async upgrade(options: ConnectionOptions): Promise<void> {
+    const plain = this.socket;
+    plain.removeAllListeners("data");
+    const socket = connectTls({ socket: plain, servername: "localhost", ...options });
+    await once(socket, "secureConnect");
+    this.socket = socket;
+    this.closed = this.#listen(socket);
+  }
+
+  /** StartTLS, and the handshake. */
+  async startTls(options: ConnectionOptions, id = 1): Promise<void> {
+    this.send(extended(id, startTlsOid));
+    const { code, message } = await this.result(id);
+    if (code !== 0) throw new Error(`StartTLS: ${code} ${message}`);
+    await this.upgrade(options);
   }
 
   get isClosed(): boolean {

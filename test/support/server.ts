@@ -22,6 +22,10 @@ import { createLog } from "../../src/telemetry/log.js";
 export interface ServerSetting {
   /** `test`, the default: stopped after the test that started it. `file`: after all tests of the file. */
   readonly lasts?: "test" | "file";
+  /** Where it listens; default: one free port of 127.0.0.1. `url` and `port` are of the first. */
+  readonly listen?: readonly string[];
+  /** More lines of server.yaml, such as `tls: { … }`. */
+  readonly server?: string;
   /** The text of applications.yaml; default: the sample one, its passwords at a price for tests. */
   readonly applications?: string;
   /** Any value: what a configuration may not set can be tested all the same. */
@@ -45,6 +49,8 @@ export interface LogLine {
 export interface StartedServer {
   readonly url: string;
   readonly port: number;
+  /** The port of the URL that was bound for the n-th entry of `listen`. */
+  portOf(n: number): number;
   /** Of the configuration: to change applications.yaml and `running.reload()` it. */
   readonly folder: string;
   readonly settings: Settings;
@@ -74,15 +80,15 @@ async function stopAll(servers: Set<StartedServer>): Promise<void> {
 /** The real server, listening. A sample application NAME has the password NAME-secret, a sample user UID UID-secret. */
 export async function startedServer(setting: ServerSetting = {}): Promise<StartedServer> {
   const folder = await mkdtemp(join(tmpdir(), "gatehouse-server-"));
-  await writeFile(join(folder, "server.yaml"), serverText(setting.cost ?? 4));
+  await writeFile(join(folder, "server.yaml"), serverText(setting));
   await writeFile(join(folder, "applications.yaml"), setting.applications ?? (await sampleApplications()));
   await writeFile(join(folder, "seed.ldif"), typeof setting.seed === "string" ? setting.seed : await sampleSeed());
   const read = await loadSettings(folder);
   if ("problems" in read) throw new Error(read.problems.map(formatProblem).join("\n"));
-  const { server, applications } = read.settings;
+  const { server } = read.settings;
   const settings: Settings = {
+    ...read.settings,
     server: { ...server, limits: { ...server.limits, ...setting.limits } },
-    applications,
   };
   const clock = setting.clock ?? Date.now;
   const log: LogLine[] = [];
@@ -103,7 +109,8 @@ export async function startedServer(setting: ServerSetting = {}): Promise<Starte
   };
   const started: StartedServer = {
     url,
-    port: Number(new URL(url).port),
+    port: Number(/:(\d+)$/.exec(url)?.[1]),
+    portOf: (n) => Number(/:(\d+)$/.exec(running.listen[n]!)?.[1]),
     folder,
     settings,
     running,
@@ -117,11 +124,16 @@ export async function startedServer(setting: ServerSetting = {}): Promise<Starte
   return started;
 }
 
-const serverText = (cost: number) => `suffix: dc=example,dc=com
-listen: [ldap://127.0.0.1:0]
+const serverText = ({
+  cost = 4,
+  listen = ["ldap://127.0.0.1:0"],
+  server = "",
+}: ServerSetting) => `suffix: dc=example,dc=com
+listen: ${JSON.stringify(listen)}
 store: { path: data }
 seed: seed.ldif
 passwords: { cost: ${cost} }
+${server}
 `;
 
 /** The sample applications.yaml, its bcrypt hashes replaced: they take a tenth of a second each. */
