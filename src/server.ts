@@ -3,13 +3,14 @@ import { ApplicationRegistry } from "./access/application.js";
 import { ApplicationMirror } from "./access/application-mirror.js";
 import { ComputedAttributes } from "./access/computed-attributes.js";
 import { Authenticator } from "./auth/authenticator.js";
+import { type EntryWriterOptions, exportedPieces } from "./cli/entry-writer.js";
 import type { Clock } from "./model/clock.js";
 import { standardSchema } from "./model/standard-schema.js";
 import type { Services } from "./operations/context.js";
 import { PasswordHasher } from "./passwords/hasher.js";
 import { loadSettings, type Settings } from "./settings/load-settings.js";
 import { makeFolder } from "./settings/make-folder.js";
-import type { Problem } from "./settings/problem.js";
+import { formatProblem, type Problem } from "./settings/problem.js";
 import type { ServerSettings } from "./settings/server-settings.js";
 import { type TlsFiles, tlsWarnings } from "./settings/tls-files.js";
 import { watchTlsFiles } from "./settings/tls-watch.js";
@@ -66,12 +67,27 @@ export async function startServer(settings: Settings, options: ServerOptions): P
     const applications = new ApplicationRegistry(suffix, schema, settings.applications);
     const mirror = new ApplicationMirror(applications, schema, clock());
     const directory = { store, applications, mirror, computed: new ComputedAttributes(schema), clock };
+    // One after the other: what was read last is what stays.
+    let reloaded: Promise<unknown> = Promise.resolve();
+    const reloadNext = (): Promise<readonly Problem[]> => {
+      const next = reloaded.then(() => reload(parts));
+      reloaded = next.catch(() => {});
+      return next;
+    };
     const services: Services = {
       directory,
       applications,
       authenticator: new Authenticator(hasher),
       limits,
       clock,
+      administration: {
+        reload: async () => {
+          const problems = (await reloadNext()).map(formatProblem);
+          for (const problem of problems) log.error({ problem }, "the configuration is wrong");
+          return problems;
+        },
+        export: (options) => exportFrom(store, options),
+      },
       ...(server.tls ? { tls: { required: server.tls.required } } : {}),
     };
     const metrics = new Metrics();
@@ -79,25 +95,28 @@ export async function startServer(settings: Settings, options: ServerOptions): P
     const telemetry = { log, audit, metrics };
     const listener = new Listener({ services, telemetry }, { tls: settings.tlsFiles, proxies: server.proxyProtocol });
     closers.push(() => listener.close(grace));
+    const certificates = new Certificates(listener, log, clock);
+    closers.push(async () => certificates.close());
+    certificates.follow(settings);
+    const parts: Reloaded = { folder, started: server, applications, audit, certificates, log };
     const listen: string[] = [];
     for (const address of server.listen) listen.push(await listener.listen(address));
     // Beside the first requests, not before them.
     store.warm().catch((error: unknown) => log.warn({ err: error }, "the cache could not be warmed"));
-    const certificates = new Certificates(listener, log, clock);
-    closers.push(async () => certificates.close());
-    certificates.follow(settings);
-    // One after the other: what was read last is what stays.
-    let reloaded: Promise<unknown> = Promise.resolve();
-    const parts: Reloaded = { folder, started: server, applications, audit, certificates, log };
-    const reloadNext = () => {
-      const next = reloaded.then(() => reload(parts));
-      reloaded = next.catch(() => {});
-      return next;
-    };
     return { listen, metrics, reload: reloadNext, stop };
   } catch (error) {
     await stop();
     throw error;
+  }
+}
+
+/** The directory of this moment, for as long as it takes to hand it out. */
+async function* exportFrom(store: LevelStore, options: EntryWriterOptions): AsyncGenerator<Buffer, number, void> {
+  const reading = store.read();
+  try {
+    return yield* exportedPieces(reading, options);
+  } finally {
+    reading.release();
   }
 }
 

@@ -25,6 +25,7 @@ import { Failure, wrongSettings } from "./failure.js";
 import { hashCost, hashPassword } from "./hash.js";
 import { print } from "./output.js";
 import { readPassword } from "./password-prompt.js";
+import { takeEffect } from "./running-server.js";
 import { explainEntry, loginText, rightsText } from "./way-in.js";
 
 interface AddOptions extends ConfigOption {
@@ -125,13 +126,14 @@ async function add(name: string, options: AddOptions): Promise<void> {
   print(`added ${name}. It binds with this name and password; the password is shown only now:`);
   print(`  ${await bindName(config, name)}`);
   print(`  ${clear}`);
-  print(takeEffect);
+  await takeEffect(config);
 }
 
 async function remove(name: string, { config }: ConfigOption): Promise<void> {
   const { text } = await readFileOf(config);
   await write(config, removeApplication(text, name));
-  print(`removed ${name}. ${takeEffect}`);
+  print(`removed ${name}.`);
+  await takeEffect(config);
 }
 
 async function changePassword(name: string, { config, stdin }: PasswordOptions): Promise<void> {
@@ -142,12 +144,10 @@ async function changePassword(name: string, { config, stdin }: PasswordOptions):
   await write(config, replacePasswords(text, name, [await hashPassword(password, await hashCost(config))]));
   print(`${name} has a new password${typeof password === "string" ? ", shown only now:" : "."}`);
   if (typeof password === "string") print(`  ${password}`);
-  print(takeEffect);
+  await takeEffect(config);
 }
 
 const unusedHash = `{BCRYPT}$2b$10$${"C".repeat(53)}`;
-
-const takeEffect = "A running server takes it in at SIGHUP.";
 
 async function test(name: string, address: string, { config }: ConfigOption): Promise<void> {
   const { applications } = await readFileOf(config);

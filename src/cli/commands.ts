@@ -10,6 +10,7 @@ import { hash } from "./hash.js";
 import { importEntries } from "./import.js";
 import { init } from "./init.js";
 import { note, quietOutput } from "./output.js";
+import { reloadConfiguration } from "./reload.js";
 import { serve } from "./serve.js";
 import { verify } from "./verify.js";
 
@@ -18,6 +19,7 @@ const commands: readonly ((program: Command) => void)[] = [
   serve,
   init,
   check,
+  reloadConfiguration,
   importEntries,
   exportEntries,
   verify,

@@ -9,6 +9,7 @@ import { Dn, Rdn } from "../model/dn.js";
 import { fail, LdapError } from "../model/failure.js";
 import { normalGeneralizedTime } from "../model/generalized-time.js";
 import type { Limits } from "../model/limits.js";
+import type { RequestedAttribute } from "../model/message.js";
 import type { AttributeDescription, NormalForm, Schema } from "../model/schema.js";
 import { knownDescription } from "../model/schema-check.js";
 import { requireNameable, withRdn } from "../operations/attributes.js";
@@ -149,6 +150,11 @@ export class EntryReader {
       if (password.length > longestPassword) fail("constraintViolation", `userPassword: ${password.length} bytes`);
     }
     return { line: record.line, dn, normal: dn.normal(schema), content, facts };
+  }
+
+  /** The attributes of a record as a client may send them: without those that a server makes itself. */
+  written({ attributes }: LdifContent | LdifAdd): RequestedAttribute[] {
+    return attributes.filter(({ type }) => (this.#columns.get(type) ?? this.#column(type)).kind === "kept");
   }
 
   #attributes(record: LdifContent | LdifAdd, facts: EntryOrigin): Attribute[] {

@@ -1,7 +1,7 @@
 // The whole store as LDIF, from one moment, each entry behind the one it stands below: an administrator's backup, with
 // the hashes of passwords. Imported into an empty store it makes the same directory again.
 import { type computedOperational, memberSpellings } from "../access/computed-attributes.js";
-import type { LdifWriter, WritableAttribute } from "../ldif/writer.js";
+import { LdifWriter, type WritableAttribute } from "../ldif/writer.js";
 import { AttributeCursor, listedValues } from "../model/attribute-list.js";
 import { printGeneralizedTime } from "../model/generalized-time.js";
 import { StoredEntry, uuidText } from "../store/entry-row.js";
@@ -25,7 +25,7 @@ const operational: readonly ((entry: StoredEntry) => readonly [(typeof computedO
 
 const dnSpellings = ["member", "uniqueMember"] as const;
 
-export class EntryWriter {
+class EntryWriter {
   readonly #reading: Reading;
   readonly #writer: LdifWriter;
   readonly #options: EntryWriterOptions;
@@ -100,6 +100,17 @@ export class EntryWriter {
     const uid = entry && valuesOf(entry, "uid")[0];
     return uid && this.#reading.withUid(uid.toString()) === id ? uid : undefined;
   }
+}
+
+/** Every entry of a reading as LDIF, in pieces; then their number. */
+export async function* exportedPieces(
+  reading: Reading,
+  options: EntryWriterOptions,
+): AsyncGenerator<Buffer, number, void> {
+  const writer = new LdifWriter();
+  let entries = 0;
+  for await (entries of new EntryWriter(reading, writer, options).writeAll()) yield writer.take();
+  return entries;
 }
 
 /** What is handed on at once. */

@@ -1,16 +1,17 @@
-// gatehouse export: the store of a server that does not run, as LDIF.
+// gatehouse export: the directory as LDIF, from the server that runs or from its store.
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import type { Command } from "commander";
-import { LdifWriter } from "../ldif/writer.js";
+import type { Settings } from "../settings/load-settings.js";
 import type { Reading } from "../store/reading.js";
 import { addCommand, type ConfigOption } from "./command.js";
 import { settingsOf, withStore } from "./configuration.js";
-import { EntryWriter, type EntryWriterOptions } from "./entry-writer.js";
+import { type EntryWriterOptions, exportedPieces } from "./entry-writer.js";
 import { Failure } from "./failure.js";
 import { counted, note, pace } from "./output.js";
 import { Progress } from "./progress.js";
+import { exported, withRunningServer } from "./running-server.js";
 
 interface ExportOptions extends ConfigOption {
   readonly operational?: true;
@@ -22,7 +23,8 @@ export function exportEntries(program: Command): void {
     program,
     "export [file]",
     "Write every entry as LDIF, into a file or to standard output (-), with the hashes of passwords: keep it safe. " +
-      "Imported into an empty store it makes the same directory again. The server must not run.",
+      "Imported into an empty store it makes the same directory again. A server that runs must have a Unix socket " +
+      "(ldapi:// in server.yaml); it hands out one moment and goes on working.",
     "gatehouse export backup.ldif --operational",
     "gatehouse export | gzip > backup.ldif.gz",
   )
@@ -35,35 +37,64 @@ export function exportEntries(program: Command): void {
       }
       const settings = await settingsOf(options.config);
       const began = performance.now();
-      await withStore(settings, { make: false }, async (store) => {
-        const reading = store.read();
-        try {
-          const run = { operational: options.operational ?? false };
-          const entries = file === undefined ? await toStdout(reading, run) : await toFile(file, reading, run);
-          const time = pace(entries, "entries", performance.now() - began);
-          note(`exported ${counted(entries, "entry", "entries")} in ${time}`);
-        } finally {
-          reading.release();
-        }
-      });
+      const run = { operational: options.operational ?? false };
+      const entries = await fromServerOrStore(settings, run, (source) =>
+        file === undefined ? toStdout(source) : toFile(file, source),
+      );
+      const time = pace(entries, "entries", performance.now() - began);
+      note(`exported ${counted(entries, "entry", "entries")} in ${time}`);
     });
 }
 
-function toStdout(reading: Reading, options: EntryWriterOptions): Promise<number> {
-  return writeEntries(reading, options, async (piece) => {
+/** Where the entries come from: tells `onPiece` each piece of LDIF in turn, gives the number of entries. */
+type Source = (onPiece: (piece: Buffer) => Promise<void>) => Promise<number>;
+
+/** The server that runs, where it can be reached; or else the store, which nobody else has open. */
+async function fromServerOrStore(
+  settings: Settings,
+  options: EntryWriterOptions,
+  write: (source: Source) => Promise<number>,
+): Promise<number> {
+  const fromServer = await withRunningServer(settings, (client) =>
+    write((onPiece) => exported(client, options, onPiece)),
+  );
+  if (fromServer !== undefined) return fromServer;
+  return withStore(settings, { make: false }, async (store) => {
+    const reading = store.read();
+    try {
+      return await write((onPiece) => fromReading(reading, options, onPiece));
+    } finally {
+      reading.release();
+    }
+  });
+}
+
+async function fromReading(
+  reading: Reading,
+  options: EntryWriterOptions,
+  onPiece: (piece: Buffer) => Promise<void>,
+): Promise<number> {
+  const pieces = exportedPieces(reading, options);
+  let next = await pieces.next();
+  for (; !next.done; next = await pieces.next()) await onPiece(next.value);
+  return next.value;
+}
+
+function toStdout(source: Source): Promise<number> {
+  return shown(source, async (piece) => {
     if (!process.stdout.write(piece)) await once(process.stdout, "drain");
   });
 }
 
 /** Whole or not at all, and for nobody else to read: an older file of that name stays until the new one is on disk. */
-async function toFile(path: string, reading: Reading, options: EntryWriterOptions): Promise<number> {
+async function toFile(path: string, source: Source): Promise<number> {
   const temporary = `${path}.${process.pid}.part`;
   // Errors are told of the name that a person gave, not of ours for the time being.
   const file = await open(temporary, "wx", 0o600).catch((error) => {
     throw Object.assign(error, { path });
   });
   try {
-    const entries = await writeWhole(file, reading, options);
+    const entries = await writeWhole(file, source);
     await rename(temporary, path);
     return entries;
   } catch (error) {
@@ -72,9 +103,9 @@ async function toFile(path: string, reading: Reading, options: EntryWriterOption
   }
 }
 
-async function writeWhole(file: FileHandle, reading: Reading, options: EntryWriterOptions): Promise<number> {
+async function writeWhole(file: FileHandle, source: Source): Promise<number> {
   try {
-    const entries = await writeEntries(reading, options, async (piece) => {
+    const entries = await shown(source, async (piece) => {
       await file.writeFile(piece);
     });
     await file.sync();
@@ -84,18 +115,15 @@ async function writeWhole(file: FileHandle, reading: Reading, options: EntryWrit
   }
 }
 
-async function writeEntries(
-  reading: Reading,
-  options: EntryWriterOptions,
-  write: (piece: Buffer) => Promise<void>,
-): Promise<number> {
-  const writer = new LdifWriter();
+/** With a line for whoever waits: how much has been written. */
+async function shown(source: Source, write: (piece: Buffer) => Promise<void>): Promise<number> {
   const progress = new Progress(undefined);
-  let entries = 0;
-  for await (entries of new EntryWriter(reading, writer, options).writeAll()) {
-    await write(writer.take());
-    progress.show(0, entries);
-  }
+  let bytes = 0;
+  const entries = await source(async (piece) => {
+    await write(piece);
+    bytes += piece.length;
+    progress.show(bytes, 0);
+  });
   progress.end();
   return entries;
 }

@@ -50,8 +50,9 @@ function systemSentence(error: unknown): string | undefined {
   if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return undefined;
   if (!("syscall" in error)) return undefined;
   const { path, address, port } = error as { path?: string; address?: string; port?: number };
-  const isLowPort = error.code === "EACCES" && port !== undefined && port < firstFreePort;
+  const isLowPort = error.code === "EACCES" && port !== undefined && port >= 0 && port < firstFreePort;
   const reason = isLowPort ? lowPortSentence : systemSentences[error.code];
-  const subject = path ?? (address === undefined ? undefined : `${address}${port === undefined ? "" : `:${port}`}`);
+  const subject =
+    path ?? (address === undefined ? undefined : `${address}${port === undefined || port < 0 ? "" : `:${port}`}`);
   return subject === undefined ? (reason ?? error.message) : `${subject}: ${reason ?? error.message}`;
 }

@@ -38,6 +38,8 @@ export interface ImportOutcome {
   readonly changes: number;
   /** Hashes kept that no password will match. */
   readonly unknownPasswords: number;
+  /** Entries whose entryUUID in the file gave way to one that a running server made. */
+  readonly replacedUuids?: number;
 }
 
 /** Looks through a file and stores nothing. Without a store: as if into an empty one. */

@@ -1,4 +1,4 @@
-// gatehouse import: LDIF into the store of a server that does not run.
+// gatehouse import: LDIF into a server that runs, or into its store.
 import { availableParallelism } from "node:os";
 import type { Command } from "commander";
 import { standardSchema } from "../model/standard-schema.js";
@@ -9,11 +9,13 @@ import { addCommand, type ConfigOption } from "./command.js";
 import { hasStore, settingsOf, withStore } from "./configuration.js";
 import { EntryReader } from "./entry-reader.js";
 import { Failure } from "./failure.js";
+import { importOnline } from "./import-online.js";
 import type { ImportProblems } from "./import-problems.js";
 import { checkFile, type ImportOutcome, importFile } from "./import-run.js";
 import { type ImportSource, openSource } from "./import-source.js";
 import { counted, note, pace, print } from "./output.js";
 import { Progress } from "./progress.js";
+import { withRunningServer } from "./running-server.js";
 
 interface ImportCommandOptions extends ConfigOption {
   readonly continue?: true;
@@ -25,9 +27,9 @@ export function importEntries(program: Command): void {
   addCommand(
     program,
     "import <file>",
-    "Load an LDIF file, or standard input (-), into the store. The server must not run. A file with errors loads " +
-      "nothing. Into a store that holds entries, change records (changetype: modify and so on) are applied in order, " +
-      "and the first that is refused ends the import.",
+    "Load an LDIF file, or standard input (-). A file with errors loads nothing. Into a store that holds entries, " +
+      "change records (changetype: modify and so on) are applied in order, and the first that is refused ends the " +
+      "import. A server that runs must have a Unix socket (ldapi:// in server.yaml), and gives entries its own entryUUIDs.",
     "gatehouse import people.ldif",
     "slapcat -b dc=example,dc=com | gatehouse import - --dry-run",
   )
@@ -40,12 +42,7 @@ export function importEntries(program: Command): void {
       const progress = new Progress(source.bytes);
       try {
         if (options.dryRun) await dryRun(source, settings, progress);
-        else {
-          const continues = options.continue ?? false;
-          await withStore(settings, { make: true, isShared: true }, (store) =>
-            load(source, store, settings, progress, continues),
-          );
-        }
+        else await load(source, settings, progress, options.continue ?? false);
       } finally {
         progress.end();
         await source.close();
@@ -67,37 +64,29 @@ async function dryRun(source: ImportSource, settings: Settings, progress: Progre
   print(`${source.name} is right: ${described(check)} could be imported`);
 }
 
-async function load(
-  source: ImportSource,
-  store: LevelStore,
-  { server: { limits, passwords } }: Settings,
-  progress: Progress,
-  continues: boolean,
-): Promise<void> {
+async function load(source: ImportSource, settings: Settings, progress: Progress, continues: boolean): Promise<void> {
   const began = performance.now();
-  const hasher = new PasswordHasher({
-    queue: limits.passwordQueue,
-    cost: passwords.cost,
-    threads: availableParallelism(),
-  });
-  let outcome: ImportOutcome;
-  try {
-    outcome = await importFile(source, store, hasher, {
-      limits,
-      continues,
-      inThread: (source.bytes ?? Number.POSITIVE_INFINITY) >= worthAThread,
-      progress: (...at) => progress.show(...at),
-    });
-  } finally {
-    await hasher.close();
-  }
+  const { suffix, limits } = settings.server;
+  const outcome =
+    (await withRunningServer(settings, (client) =>
+      importOnline(source, client, new EntryReader(standardSchema, suffix, limits), {
+        continues,
+        progress: (...at) => progress.show(...at),
+      }),
+    )) ??
+    (await withStore(settings, { make: true, isShared: true }, (store) =>
+      intoStore(source, store, settings, progress, continues),
+    ));
   progress.end();
-  const { entries, changes, problems, unknownPasswords } = outcome;
+  const { entries, changes, problems, unknownPasswords, replacedUuids = 0 } = outcome;
   if (problems.count === 0) refuseNothing(source, outcome);
   if (unknownPasswords > 0) {
     note(
       `${counted(unknownPasswords, "password")} of a scheme that is not known here: kept, but nobody can log in with one`,
     );
+  }
+  if (replacedUuids > 0 && entries > 0) {
+    note("entryUUIDs, times and authors that the file gives are not kept: a running server gives its own");
   }
   const loaded = entries + changes;
   const isPartial = problems.count > 0 && loaded > 0;
@@ -107,6 +96,30 @@ async function load(
     );
   }
   refuseProblems(problems, isPartial ? `: ${described(outcome)} imported` : ": nothing was imported");
+}
+
+async function intoStore(
+  source: ImportSource,
+  store: LevelStore,
+  { server: { limits, passwords } }: Settings,
+  progress: Progress,
+  continues: boolean,
+): Promise<ImportOutcome> {
+  const hasher = new PasswordHasher({
+    queue: limits.passwordQueue,
+    cost: passwords.cost,
+    threads: availableParallelism(),
+  });
+  try {
+    return await importFile(source, store, hasher, {
+      limits,
+      continues,
+      inThread: (source.bytes ?? Number.POSITIVE_INFINITY) >= worthAThread,
+      progress: (...at) => progress.show(...at),
+    });
+  } finally {
+    await hasher.close();
+  }
 }
 
 /** A file that was cut off, or the output of a command that failed. */

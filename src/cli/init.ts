@@ -1,7 +1,7 @@
 // gatehouse init: a configuration to begin with.
 import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Command, Option } from "commander";
 import { LdifWriter } from "../ldif/writer.js";
@@ -9,6 +9,7 @@ import { Dn } from "../model/dn.js";
 import { standardSchema } from "../model/standard-schema.js";
 import { generatePassword } from "../passwords/password-text.js";
 import { readApplications } from "../settings/application-settings.js";
+import { parseListenAddress } from "../settings/listen-address.js";
 import { applicationsFileName, serverFileName } from "../settings/load-settings.js";
 import { makeFolder } from "../settings/make-folder.js";
 import { SettingError } from "../settings/problem.js";
@@ -123,11 +124,23 @@ async function serverText(suffix: Dn, folder: string): Promise<string> {
   const text = shipped
     .replace(/^suffix:.*$/m, () => `suffix: ${yamlText(suffix.toString())}`)
     .replace(/^seed:.*$/m, () => `seed: ${seedFileName}`)
+    .replace(/^ {2}# (- ldapi:.*)$/m, (line, item: string) => (canListenAt(item, folder) ? `  ${item}` : line))
     // The sample keeps its data beside its folder; a configuration of one's own may stand anywhere, and keeps to itself.
     .replace(/^( +path:) \.\.\/data\b/m, "$1 data");
   const read = readServerSettings(text, { file: serverFileName, folder });
   if ("problems" in read) throw wrongSettings(read.problems);
   return text;
+}
+
+/** Whether a Unix socket can be in the folder: its whole path must not be too long. */
+function canListenAt(item: string, folder: string): boolean {
+  try {
+    parseListenAddress(item.replace(/^- /, ""), resolve(folder));
+    return true;
+  } catch (error) {
+    if (error instanceof SettingError) return false;
+    throw error;
+  }
 }
 
 /** Plain where YAML reads it as it stands. */

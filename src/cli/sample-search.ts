@@ -9,7 +9,10 @@ const sample = { name: "console", password: "console-secret", address: "127.0.0.
 /** An ldapsearch command; undefined where the configuration is not the sample. */
 export async function sampleSearch(settings: Settings, listen: readonly string[]): Promise<string | undefined> {
   const application = settings.applications.find(({ name }) => name === sample.name);
-  const url = listen[0]?.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:");
+  const url = listen
+    .find((one) => one.startsWith("ldap://"))
+    ?.replace("//0.0.0.0:", "//127.0.0.1:")
+    .replace("//[::]:", "//[::1]:");
   if (!application?.enabled || !application.addresses.some((range) => range.contains(sample.address)) || !url) {
     return undefined;
   }

@@ -141,6 +141,8 @@ export interface Result {
 export interface EntryBatch {
   readonly bytes: Buffer;
   readonly ends: readonly number[];
+  /** What they are instead: the contents of intermediate responses (RFC 4511 4.13). */
+  readonly as?: "intermediate";
 }
 
 /** A result, with all entries that were found: an answer that needs no waiting. */

@@ -10,6 +10,14 @@ import type { Limits } from "../model/limits.js";
 import type { Cancellation, Result } from "../model/message.js";
 import type { PageWalks } from "./page-walks.js";
 
+/** What can be asked of the server as a whole. */
+export interface Administration {
+  /** Reads the configuration anew; gives its faults, a sentence each, with which the old one stays in force. */
+  reload(): Promise<readonly string[]>;
+  /** Every entry of one moment as LDIF, in pieces; then their number. Ends what it holds when it is left early. */
+  export(options: { readonly operational: boolean }): AsyncGenerator<Buffer, number, void>;
+}
+
 /** What all sessions of a server share. */
 export interface Services {
   readonly directory: Directory;
@@ -17,6 +25,8 @@ export interface Services {
   readonly authenticator: Authenticator;
   readonly limits: Limits;
   readonly clock: Clock;
+  /** What the local administrator can ask of the whole server. */
+  readonly administration?: Administration;
   /** Undefined: the server has no certificate. */
   readonly tls?: { readonly required: boolean };
 }

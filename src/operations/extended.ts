@@ -1,13 +1,14 @@
 // Extended operations (RFC 4511 4.12), one row each.
 import { BerError, BerReader } from "../ber/reader.js";
 import { fail } from "../model/failure.js";
-import type { ExtendedRequest, Result } from "../model/message.js";
+import type { Answering, ExtendedRequest, Result } from "../model/message.js";
+import { exportEntries, exportOid, reload, reloadOid } from "./administration.js";
 import type { Context } from "./context.js";
 
 interface ExtendedOperation {
   /** Whether it is there for who is connected in this way; the root DSE lists what is. */
   isOffered?(context: Pick<Context, "services" | "caller">): boolean;
-  perform(request: ExtendedRequest, context: Context): Promise<Result> | Result;
+  perform(request: ExtendedRequest, context: Context): Answering;
 }
 
 export const startTlsOid = "1.3.6.1.4.1.1466.20037";
@@ -24,7 +25,13 @@ const extendedOperations: ReadonlyMap<string, ExtendedOperation> = new Map<strin
   ],
   ["1.3.6.1.4.1.4203.1.11.3", { perform: whoAmI }],
   [cancelOid, { perform: cancel }],
+  [reloadOid, { isOffered: isAdministrator, perform: reload }],
+  [exportOid, { isOffered: isAdministrator, perform: exportEntries }],
 ]);
+
+function isAdministrator({ caller }: Pick<Context, "caller">): boolean {
+  return caller.subject.kind === "administrator";
+}
 
 /** The request names that the root DSE lists (RFC 4512 5.1, supportedExtension). */
 export function offeredExtensions(context: Pick<Context, "services" | "caller">): readonly string[] {
@@ -50,7 +57,7 @@ function startTls(request: ExtendedRequest, { services, caller }: Context): Resu
 }
 
 /** RFC 3909: ends another operation, which is answered with `canceled`, and says whether that was still possible. */
-function cancel({ value }: ExtendedRequest, { caller }: Context): Promise<Result> | Result {
+function cancel({ value }: ExtendedRequest, { caller }: Context): Answering {
   return caller.cancel(canceledId(value));
 }
 
@@ -70,7 +77,7 @@ function canceledId(value: Buffer | undefined): number {
   }
 }
 
-export function extended(request: ExtendedRequest, context: Context): Promise<Result> | Result {
+export function extended(request: ExtendedRequest, context: Context): Answering {
   const operation = extendedOperations.get(request.oid);
   if (!operation) return fail("protocolError", `the extended operation ${request.oid.slice(0, 100)} is not known here`);
   return operation.perform(request, context);

@@ -18,6 +18,7 @@ import {
 import { requireConfidentiality } from "../operations/confidentiality.js";
 import type { Caller, Context, Services, Trail } from "../operations/context.js";
 import { requireKnownControls } from "../operations/controls.js";
+import { cancelOid } from "../operations/extended.js";
 import { type AnsweredRequest, perform } from "../operations/operations.js";
 import { PageWalks } from "../operations/page-walks.js";
 import { resultOf } from "./failure.js";
@@ -238,8 +239,11 @@ export class Session implements Caller {
   async cancel(id: number): Promise<Result> {
     const operation = this.#underway.get(id);
     if (!operation) return { code: "noSuchOperation", message: `no operation ${id} is under way` };
-    const { operation: name } = operation.request;
-    if (name === "bind" || name === "extended") return { code: "cannotCancel", message: `${name} cannot be canceled` };
+    const { request } = operation;
+    // RFC 3909 2.1: neither what decides who asks, nor another Cancel.
+    if (request.operation === "bind" || (request.operation === "extended" && request.oid === cancelOid)) {
+      return { code: "cannotCancel", message: `operation ${id} is one that cannot be canceled` };
+    }
     operation.canceled = true;
     const { code } = await operation.outcome();
     return code === "canceled"

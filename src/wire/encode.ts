@@ -18,6 +18,7 @@ const responseTags: Readonly<Record<OperationName, number | undefined>> = {
 };
 
 const searchResultEntryTag = 0x64;
+const intermediateResponseTag = 0x79;
 
 /** Whether the operation is answered at all. */
 export function isAnswered(operation: OperationName): boolean {
@@ -74,14 +75,15 @@ function writeControls(writer: BerWriter, controls: readonly Control[]): void {
   writer.close();
 }
 
-/** Writes found entries, each as a SearchResultEntry message: only envelopes are new, the rest is copied. */
-export function writeEntries(writer: BerWriter, id: number, { bytes, ends }: EntryBatch): void {
+/** Writes found entries, each as a message of its own: only envelopes are new, the rest is copied. */
+export function writeEntries(writer: BerWriter, id: number, { bytes, ends, as }: EntryBatch): void {
   const size = idSize(id);
+  const tag = as === undefined ? searchResultEntryTag : intermediateResponseTag;
   let start = 0;
   for (const end of ends) {
     writer.header(0x30, size + elementSize(end - start));
     writer.integer(id);
-    writer.header(searchResultEntryTag, end - start);
+    writer.header(tag, end - start);
     writer.rawSlice(bytes, start, end);
     start = end;
   }

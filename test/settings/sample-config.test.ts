@@ -90,9 +90,9 @@ describe("the sample configuration", () => {
       .replace("# clientCA:", "clientCA:");
     const { tls, proxyProtocol, listen, ...rest } = settingsIn(taken + defaults);
     expect(listen).toEqual([
-      { scheme: "ldap", host: "127.0.0.1", port: 3890, text: "ldap://127.0.0.1:3890" },
       { scheme: "ldaps", host: "0.0.0.0", port: 6360, text: "ldaps://0.0.0.0:6360" },
-      { scheme: "ldapi", path: "/run/gatehouse/ldapi", text: "ldapi:///run/gatehouse/ldapi" },
+      { scheme: "ldapi", path: join(folder, "gatehouse.sock"), text: "ldapi://gatehouse.sock" },
+      { scheme: "ldap", host: "127.0.0.1", port: 3890, text: "ldap://127.0.0.1:3890" },
     ]);
     expect(tls).toEqual({
       certificate: join(folder, "tls/server.crt"),
@@ -145,9 +145,9 @@ describe("a configuration that is not there", () => {
   test("the seed must be there as well, and be a file", async () => {
     await inCopy(async (copy) => {
       await rm(join(copy, "example.ldif"));
-      expect(await problems(copy)).toEqual(["DIR/server.yaml:20:7  seed: DIR/example.ldif: there is no such file"]);
+      expect(await problems(copy)).toEqual(["DIR/server.yaml:21:7  seed: DIR/example.ldif: there is no such file"]);
       await writeFile(join(copy, "server.yaml"), serverText.replace("example.ldif", "."));
-      expect(await problems(copy)).toEqual(["DIR/server.yaml:20:7  seed: DIR is not a file: an LDIF file is expected"]);
+      expect(await problems(copy)).toEqual(["DIR/server.yaml:21:7  seed: DIR is not a file: an LDIF file is expected"]);
     });
   });
 

@@ -1,0 +1,151 @@
+// An import into a server that runs: the file is looked through first, then each record is sent as the operation that it
+// is, and the server keeps its rules. What it says of its own origin (entryUUID, when and by whom) is the server's to
+// say, and is left out.
+import type { LdifAdd, LdifContent, LdifRecord } from "../ldif/ldif-record.js";
+import { LdapError } from "../model/failure.js";
+import type { NormalForm } from "../model/schema.js";
+import type { Asked, LocalClient } from "../wire/local-client.js";
+import { requestOf } from "./change-records.js";
+import { type EntryReader, refusalOf } from "./entry-reader.js";
+import { checkPasswords } from "./import-passwords.js";
+import { ImportProblems } from "./import-problems.js";
+import type { ImportOptions, ImportOutcome } from "./import-run.js";
+import { type ImportSource, repeatable } from "./import-source.js";
+
+/** Requests that wait for their answers: the server takes no more of one connection at a time. */
+const mostWaiting = 32;
+
+/** Sends a file. A file with errors that can be seen beforehand changes nothing, unless `continues`. */
+export async function importOnline(
+  source: ImportSource,
+  client: LocalClient,
+  reader: EntryReader,
+  options: Pick<ImportOptions, "continues" | "progress">,
+): Promise<ImportOutcome> {
+  const twice = await repeatable(source);
+  try {
+    return await new OnlineImport(twice, client, reader, options).run();
+  } finally {
+    await twice.close();
+  }
+}
+
+class OnlineImport {
+  readonly #source: ImportSource;
+  readonly #client: LocalClient;
+  readonly #reader: EntryReader;
+  readonly #options: Pick<ImportOptions, "continues" | "progress">;
+  readonly #problems: ImportProblems;
+  readonly #faultyLines = new Set<number>();
+  /** The entries being added, by their names: what is below one of them waits for it. */
+  readonly #adding = new Map<NormalForm, Promise<void>>();
+  #uuids = 0;
+  #entries = 0;
+  #changes = 0;
+
+  constructor(
+    source: ImportSource,
+    client: LocalClient,
+    reader: EntryReader,
+    options: Pick<ImportOptions, "continues" | "progress">,
+  ) {
+    this.#source = source;
+    this.#client = client;
+    this.#reader = reader;
+    this.#options = options;
+    this.#problems = new ImportProblems(source.name);
+  }
+
+  async run(): Promise<ImportOutcome> {
+    await this.#eachRecord(undefined, (record) => this.#check(record));
+    if (this.#goesOn()) {
+      await this.#eachRecord(this.#options.progress, async (record) => {
+        if (record.kind !== "fault" && !this.#faultyLines.has(record.line) && this.#goesOn()) await this.#send(record);
+      });
+      await this.#settle();
+    }
+    return {
+      problems: this.#problems,
+      entries: this.#entries,
+      changes: this.#changes,
+      unknownPasswords: 0,
+      replacedUuids: this.#uuids,
+    };
+  }
+
+  #goesOn(): boolean {
+    return this.#problems.count === 0 || this.#options.continues === true;
+  }
+
+  async #eachRecord(
+    progress: ImportOptions["progress"],
+    take: (record: LdifRecord) => Promise<void> | void,
+  ): Promise<void> {
+    let bytes = 0;
+    const records = this.#source.records((more) => {
+      bytes += more;
+    });
+    for await (const batch of records) {
+      for (const record of batch) await take(record);
+      progress?.(bytes, this.#entries + this.#changes);
+    }
+  }
+
+  /** What can be seen without the directory. */
+  #check(record: LdifRecord): void {
+    if (record.kind === "fault") {
+      this.#problems.add(record.line, record.message);
+      return;
+    }
+    try {
+      if (record.kind === "content" || record.kind === "add") {
+        const { content, facts } = this.#reader.read(record);
+        checkPasswords(content.passwords);
+        if (facts.uuid) this.#uuids++;
+      } else requestOf(record, this.#reader);
+    } catch (error) {
+      this.#faultyLines.add(record.line);
+      this.#problems.add(record.line, refusalOf(error));
+    }
+  }
+
+  async #send(record: Exclude<LdifRecord, { kind: "fault" }>): Promise<void> {
+    if (record.kind === "content" || record.kind === "add") return this.#add(record);
+    // A change may be about what was just added, and what comes after it about what it leaves.
+    await this.#settle();
+    if (!this.#goesOn()) return;
+    const { id: _, controls: __, ...asked } = requestOf(record, this.#reader);
+    await this.#ask(record.line, asked, () => this.#changes++);
+  }
+
+  async #add(record: LdifContent | LdifAdd): Promise<void> {
+    const { schema } = this.#reader;
+    const dn = this.#reader.name(record.dn);
+    const above = dn.parent?.normal(schema);
+    while (this.#adding.size >= mostWaiting) await Promise.race(this.#adding.values());
+    if (above !== undefined) await this.#adding.get(above);
+    if (!this.#goesOn()) return;
+    const attributes = this.#reader.written(record);
+    const normal = dn.normal(schema);
+    const asking = this.#ask(record.line, { operation: "add", dn, attributes }, () => this.#entries++);
+    const added = asking.finally(() => this.#adding.delete(normal));
+    this.#adding.set(normal, added);
+    // Whoever waits for it hears of a failure; until then it is nobody's.
+    added.catch(() => {});
+  }
+
+  async #ask(line: number, asked: Asked, done: () => void): Promise<void> {
+    try {
+      await this.#client.request(asked);
+      done();
+    } catch (error) {
+      // Without the server, nothing that follows can be sent either.
+      if (!(error instanceof LdapError) || error.code === "unavailable") throw error;
+      this.#problems.add(line, error.message);
+    }
+  }
+
+  async #settle(): Promise<void> {
+    await Promise.all(this.#adding.values());
+  }
+}

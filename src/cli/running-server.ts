@@ -1,0 +1,48 @@
+// A server that runs with the same configuration, reached by its Unix socket (an `ldapi://` address of `listen`).
+import { exportOid, reloadOid } from "../operations/administration.js";
+import { loadSettings, type Settings } from "../settings/load-settings.js";
+import { LocalClient } from "../wire/local-client.js";
+import { print } from "./output.js";
+
+/** Runs `work` with the server that runs; where none can be reached, gives undefined. */
+export async function withRunningServer<T>(
+  { server }: Settings,
+  work: (client: LocalClient) => Promise<T>,
+): Promise<T | undefined> {
+  for (const address of server.listen) {
+    const client = address.scheme === "ldapi" ? await LocalClient.connect(address.path) : undefined;
+    if (!client) continue;
+    try {
+      return await work(client);
+    } finally {
+      client.close();
+    }
+  }
+  return undefined;
+}
+
+/** Lets the server read its configuration anew; gives the faults that it found. */
+export async function reload(client: LocalClient): Promise<readonly string[]> {
+  const faults = await client.request({ operation: "extended", oid: reloadOid, value: undefined });
+  return faults.length === 0 ? [] : faults.toString().split("\n");
+}
+
+/** Hands on every entry as LDIF; gives their number. */
+export async function exported(
+  client: LocalClient,
+  { operational }: { readonly operational: boolean },
+  onPiece: (piece: Buffer) => Promise<void>,
+): Promise<number> {
+  const value = operational ? Buffer.of(1) : undefined;
+  return Number(await client.request({ operation: "extended", oid: exportOid, value }, onPiece));
+}
+
+/** After an edit of applications.yaml: lets a server that can be reached take it in, or says what else to do. */
+export async function takeEffect(config: string): Promise<void> {
+  const read = await loadSettings(config);
+  // The edit is done: that the server cannot be told is no failure of it.
+  const faults = "settings" in read ? await withRunningServer(read.settings, reload).catch(() => undefined) : undefined;
+  if (faults === undefined) print("A running server takes it in at SIGHUP.");
+  else if (faults.length === 0) print("The running server has taken it in.");
+  else for (const fault of ["The running server has not taken it in:", ...faults]) print(fault);
+}

@@ -1,0 +1,51 @@
+// What the `gatehouse` command asks of a server that runs: extended operations of our own, for the local administrator.
+// Their names stand below one UUID (Rec. ITU-T X.667: 2.25 and the UUID as a number).
+import { BerWriter } from "../ber/writer.js";
+import { fail } from "../model/failure.js";
+import type { Answers, ExtendedRequest, Result } from "../model/message.js";
+import type { Administration, Context } from "./context.js";
+
+const arc = "2.25.147696107625103850810817202640625394168";
+/** Reads the configuration anew. The response value is the faults found, a line each; empty where there are none. */
+export const reloadOid = `${arc}.1`;
+/**
+ * Every entry as LDIF, with the hashes of passwords. A request value that is not empty asks for operational attributes
+ * too. The text comes in intermediate responses (RFC 4511 4.13); the response value is the number of entries, as text.
+ */
+export const exportOid = `${arc}.2`;
+
+export async function reload(_: ExtendedRequest, context: Context): Promise<Result> {
+  const faults = await administrationFor(context, "reload").reload();
+  return { code: "success", responseValue: Buffer.from(faults.join("\n")) };
+}
+
+export function exportEntries(request: ExtendedRequest, context: Context): Answers {
+  return streamed(request, administrationFor(context, "export"), context);
+}
+
+function administrationFor({ view, services, trail }: Context, rule: string): Administration {
+  if (view.permissions.subject.kind !== "administrator") {
+    fail("insufficientAccessRights", "only the local administrator, who comes by the Unix socket, may ask for this");
+  }
+  trail.rule = rule;
+  return services.administration ?? fail("unwillingToPerform", "this server cannot be administered");
+}
+
+async function* streamed({ value }: ExtendedRequest, administration: Administration, context: Context): Answers {
+  const pieces = administration.export({ operational: value !== undefined && value.length > 0 });
+  const writer = new BerWriter();
+  try {
+    let next = await pieces.next();
+    while (!next.done) {
+      if (context.cancellation.canceled) fail("canceled", "the export was given up");
+      writer.reset();
+      writer.octets(next.value, 0x81);
+      const bytes = writer.finish();
+      yield { bytes, ends: [bytes.length], as: "intermediate" };
+      next = await pieces.next();
+    }
+    return { code: "success", responseValue: Buffer.from(String(next.value)) };
+  } finally {
+    await pieces.return(0);
+  }
+}

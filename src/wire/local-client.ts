@@ -1,0 +1,147 @@
+// A client of a server on this machine, through its Unix socket, where the local administrator needs no bind.
+import { connect, type Socket } from "node:net";
+import { BerReader } from "../ber/reader.js";
+import { BerWriter } from "../ber/writer.js";
+import { LdapError } from "../model/failure.js";
+import { type ResultCode, resultCodes } from "../model/result-code.js";
+import { type WritableRequest, writeRequest } from "./encode-request.js";
+import { Framing } from "./framing.js";
+
+/** The largest answer taken, in bytes: a piece of an export is far smaller. */
+const longestAnswer = 64 * 1024 * 1024;
+const greatestId = 0x7fffffff;
+
+/** A request to be given its message ID. */
+export type Asked = WritableRequest extends infer One
+  ? One extends unknown
+    ? Omit<One, "id" | "controls">
+    : never
+  : never;
+
+interface Waiting {
+  readonly onPiece: ((piece: Buffer) => Promise<void> | void) | undefined;
+  /** The pieces that were handed on are done with when this is. */
+  taken: Promise<void>;
+  resolve(value: Buffer): void;
+  reject(error: unknown): void;
+}
+
+const codeNames = new Map(Object.entries(resultCodes).map(([name, code]) => [code as number, name as ResultCode]));
+
+export class LocalClient {
+  readonly #socket: Socket;
+  readonly #framing = new Framing(longestAnswer);
+  readonly #waiting = new Map<number, Waiting>();
+  #id = 0;
+  #failure: Error | undefined;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on("data", (chunk: Buffer) => this.#take(chunk));
+    socket.on("error", (error) => this.#fail(error));
+    socket.on("close", () => this.#fail(new LdapError("unavailable", "the server has ended the connection")));
+  }
+
+  /** Connects; undefined where no server answers at this path. Rejects where it may not be opened. */
+  static connect(path: string): Promise<LocalClient | undefined> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(path);
+      const failed = (error: NodeJS.ErrnoException) => {
+        if (error.code === "ENOENT" || error.code === "ECONNREFUSED") resolve(undefined);
+        else reject(Object.assign(error, { path }));
+      };
+      socket.once("error", failed);
+      socket.once("connect", () => {
+        socket.off("error", failed);
+        resolve(new LocalClient(socket));
+      });
+    });
+  }
+
+  /**
+   * Sends a request; resolves with the value of its response, empty where it has none. `onPiece` gets the values of
+   * intermediate responses, in order. Rejects with an LdapError of the server's code and words where it is refused.
+   */
+  request(asked: Asked, onPiece?: (piece: Buffer) => Promise<void> | void): Promise<Buffer> {
+    const id = (this.#id % greatestId) + 1;
+    this.#id = id;
+    const writer = new BerWriter();
+    writeRequest(writer, { ...asked, id, controls: [] } as WritableRequest);
+    return new Promise((resolve, reject) => {
+      if (this.#failure) {
+        reject(this.#failure);
+        return;
+      }
+      this.#waiting.set(id, { onPiece, taken: Promise.resolve(), resolve, reject });
+      this.#socket.write(writer.finish());
+    });
+  }
+
+  /** Says goodbye. What is still unanswered is rejected. */
+  close(): void {
+    this.#socket.end(Buffer.from([0x30, 0x05, 0x02, 0x01, 0x01, 0x42, 0x00]));
+  }
+
+  #take(chunk: Buffer): void {
+    try {
+      this.#framing.push(chunk, (message) => {
+        this.#answer(new BerReader(message));
+        return true;
+      });
+    } catch (error) {
+      this.#fail(error as Error);
+      this.#socket.destroy();
+    }
+  }
+
+  #answer(reader: BerReader): void {
+    reader.open(0x30);
+    const id = reader.integer();
+    const tag = reader.peek();
+    reader.open(tag);
+    const waiting = this.#waiting.get(id);
+    if (tag === 0x79) {
+      const piece = Buffer.from(reader.octets(0x81));
+      if (waiting) this.#handOn(waiting, piece);
+      return;
+    }
+    const code = codeNames.get(reader.enumerated()) ?? "other";
+    reader.octets();
+    const message = reader.text();
+    if (reader.peek() === 0xa3) reader.octets(0xa3); // a referral, of which there are none
+    if (reader.peek() === 0x8a) reader.octets(0x8a);
+    const value = reader.done ? Buffer.alloc(0) : Buffer.from(reader.octets(0x8b));
+    if (!waiting) {
+      // A Notice of Disconnection (RFC 4511 4.4.1) has message ID 0.
+      this.#fail(new LdapError(code, message));
+      return;
+    }
+    this.#waiting.delete(id);
+    const end = () => {
+      if (code === "success") waiting.resolve(value);
+      else waiting.reject(new LdapError(code, message));
+    };
+    waiting.taken.then(end, waiting.reject);
+  }
+
+  /** Reads no further while a piece is worked on: whoever takes it may be slow. */
+  #handOn(waiting: Waiting, piece: Buffer): void {
+    const { onPiece } = waiting;
+    if (!onPiece) return;
+    this.#socket.pause();
+    waiting.taken = waiting.taken.then(() => onPiece(piece));
+    waiting.taken.then(
+      () => this.#socket.resume(),
+      (error) => {
+        this.#fail(error);
+        this.#socket.destroy();
+      },
+    );
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    for (const { reject } of this.#waiting.values()) reject(this.#failure);
+    this.#waiting.clear();
+  }
+}
