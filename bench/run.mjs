@@ -37,7 +37,14 @@ const secret = "bench-secret";
  */
 const workloads = {
   whoami: { title: "who am I", args: () => ["-m", "whoami"], floor: true },
+  whoamiAlone: { title: "who am I, one client", args: () => ["-m", "whoami"], floor: true, connections: 1 },
+  whoamiDeep: { title: "who am I, 16 deep", args: () => ["-m", "whoami", "-P", "16"], floor: true },
   search: { title: "search by uid, all attributes", args: () => ["-m", "search", "-f", "(uid=user%d)"], floor: true },
+  searchDeep: {
+    title: "search by uid, 16 deep",
+    args: () => ["-m", "search", "-f", "(uid=user%d)", "-P", "16"],
+    floor: true,
+  },
   groups: {
     title: "groups of a user",
     args: () => ["-m", "search", "-f", `(member=uid=user%d,ou=people,${base})`, "-A", "cn"],

@@ -102,7 +102,8 @@ export class Listener {
     const { limits } = this.#shared.services;
     // Until it is a connection, nobody else hears of its errors; "close" follows.
     socket.on("error", () => {});
-    if (this.#sockets.size >= limits.connections) {
+    // The administrator gets in when nobody else does.
+    if (this.#sockets.size >= limits.connections && scheme !== "ldapi") {
       this.#refuse(socket);
       return;
     }

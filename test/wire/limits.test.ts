@@ -35,6 +35,59 @@ describe("time", () => {
   });
 });
 
+test("a connection that nobody has bound is closed sooner than one that somebody has", async () => {
+  const { port } = await startedServer({ limits: { idleTimeBeforeBind: 1000, idleTime: 60_000 } });
+  const [unbound, bound, failed] = await Promise.all([1, 2, 3].map(() => RawClient.connect(port)));
+  await bound!.bind(wiki, "wiki-secret");
+  await failed!.bind(wiki, "wiki-secret");
+  await failed!.bind(wiki, "wrong");
+  for (const answers of await Promise.all([unbound!.rest(), failed!.rest()])) {
+    expect(answers).toMatchObject([{ id: 0, code: 52, responseName: noticeOfDisconnection }]);
+  }
+  expect(await bound!.whoAmI(2)).toBe(`dn:${wiki}`);
+});
+
+describe("a client that has said all and closed its half of the connection", () => {
+  test("gets its answers, and then the connection is closed", async () => {
+    const { port, running } = await startedServer();
+    const client = await RawClient.connect(port);
+    const change = { modification: 2, type: "description", values: ["x"] };
+    client.send(
+      send.bind(1, wiki, "wiki-secret"),
+      ...Array.from({ length: 100 }, (_, n) =>
+        send.modify(n + 2, "uid=ann,ou=people,dc=example,dc=com", [{ ...change, values: [`${n}`] }]),
+      ),
+      send.search(200, { base: "dc=example,dc=com" }),
+    );
+    client.socket.end();
+    const results = (await client.rest()).filter(({ tag }) => tag !== 0x64);
+    expect(results.map(({ id }) => id).sort((a, b) => a - b)).toEqual([
+      1,
+      ...Array.from({ length: 100 }, (_, n) => n + 2),
+      200,
+    ]);
+    expect(results.every(({ code }) => code === 0)).toBe(true);
+    await expect.poll(() => running.metrics.snapshot().connections.open).toBe(0);
+  });
+
+  test("in the middle of a message gets nothing more", async () => {
+    const { port, running } = await startedServer();
+    const client = await RawClient.connect(port);
+    client.send(send.whoAmI(1), send.whoAmI(2).subarray(0, 4));
+    client.socket.end();
+    expect((await client.rest()).map(({ id }) => id)).toEqual([1]);
+    await expect.poll(() => running.metrics.snapshot().connections.open).toBe(0);
+  });
+
+  test("without a word is let go", async () => {
+    const { port, running } = await startedServer();
+    const client = await RawClient.connect(port);
+    client.socket.end();
+    expect(await client.rest()).toEqual([]);
+    await expect.poll(() => running.metrics.snapshot().connections.open).toBe(0);
+  });
+});
+
 test("connections beyond the limit are closed on arrival, and there is room again when one leaves", async () => {
   const { port, running } = await startedServer({ limits: { connections: 5 } });
   const clients = await Promise.all(Array.from({ length: 5 }, () => RawClient.connect(port)));
