@@ -2,13 +2,14 @@
 import type { Command } from "commander";
 import { standardSchema } from "../model/standard-schema.js";
 import type { Settings } from "../settings/load-settings.js";
+import { tlsWarnings } from "../settings/tls-files.js";
 import { addCommand, type ConfigOption } from "./command.js";
 import { settingsOf } from "./configuration.js";
 import { EntryReader } from "./entry-reader.js";
 import { Failure } from "./failure.js";
 import { checkFile } from "./import-run.js";
 import { openSource } from "./import-source.js";
-import { counted, print } from "./output.js";
+import { counted, note, print } from "./output.js";
 
 export function check(program: Command): void {
   addCommand(
@@ -27,9 +28,11 @@ export function check(program: Command): void {
         counted(applications.length, "application") + (disabled > 0 ? ` (${disabled} disabled)` : ""),
         `suffix ${server.suffix}`,
         `listens on ${server.listen.map(({ text }) => text).join(" and ")}`,
+        ...(server.tls ? [server.tls.required ? "TLS required" : "TLS offered"] : []),
         ...(seed === undefined ? [] : [`a seed of ${counted(seed, "entry", "entries")}`]),
       ];
       print(`${config} is right: ${parts.join(", ")}`);
+      for (const warning of settings.tlsFiles ? tlsWarnings(settings.tlsFiles, Date.now()) : []) note(warning);
     });
 }
 

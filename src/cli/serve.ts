@@ -18,7 +18,7 @@ export function serve(program: Command): void {
   addCommand(
     program,
     "serve",
-    "Run the server. It logs to standard output. SIGTERM and SIGINT stop it, SIGHUP rereads applications.yaml.",
+    "Run the server. It logs to standard output. SIGTERM and SIGINT stop it, SIGHUP rereads applications.yaml and certificates.",
     "gatehouse serve --config /etc/gatehouse",
   ).action(async ({ config }: ConfigOption) => {
     const settings = await settingsOf(config);
