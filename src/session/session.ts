@@ -23,7 +23,7 @@ import { type AnsweredRequest, perform } from "../operations/operations.js";
 import { PageWalks } from "../operations/page-walks.js";
 import { resultOf } from "./failure.js";
 import type { OperationRates } from "./operation-rates.js";
-import { type Performed, record, type Telemetry } from "./record.js";
+import { record, type Telemetry } from "./record.js";
 
 /** The client broke a rule of the protocol in a way that leaves nothing to answer: the connection has to end. */
 export class SessionError extends Error {
@@ -80,8 +80,6 @@ class Operation implements Stopping {
 }
 
 const canceled: Result = Object.freeze({ code: "canceled" });
-
-type Done = Pick<Performed, "subject" | "trail" | "entries" | "milliseconds">;
 
 /** What all sessions of a server share. */
 export interface Shared {
@@ -223,7 +221,7 @@ export class Session implements Caller {
     const subject = this.#subject;
     // RFC 4513 4: a bind that fails, for whatever reason, leaves the session anonymous.
     if (name === "bind") this.become(anonymous);
-    this.#leave(name, result, { subject, trail: {}, entries: 0, milliseconds: 0 });
+    this.#leave(name, result, subject, {}, 0, 0);
   }
 
   #requireUnused(id: number): void {
@@ -367,17 +365,32 @@ export class Session implements Caller {
   }
 
   #record({ request, subject, trail, began }: Operation, result: Result, entries: number): void {
-    this.#leave(request.operation, result, {
-      // What a bind leads to is who the session is after it.
-      subject: request.operation === "bind" ? this.#subject : subject,
-      trail,
-      entries,
-      milliseconds: performance.now() - began,
-    });
+    // What a bind leads to is who the session is after it.
+    const whose = request.operation === "bind" ? this.#subject : subject;
+    this.#leave(request.operation, result, whose, trail, entries, performance.now() - began);
   }
 
-  #leave(operation: OperationName, result: Result, done: Done): void {
+  #leave(
+    operation: OperationName,
+    result: Result,
+    subject: Subject,
+    trail: Trail,
+    entries: number,
+    milliseconds: number,
+  ): void {
     const { address } = this.#channel;
-    record({ session: this.number, address, operation, result, ...done, clock: this.#services.clock }, this.#telemetry);
+    const { clock } = this.#services;
+    const performed = {
+      session: this.number,
+      address,
+      operation,
+      result,
+      subject,
+      trail,
+      entries,
+      milliseconds,
+      clock,
+    };
+    record(performed, this.#telemetry);
   }
 }
