@@ -11,9 +11,14 @@ export interface Ran {
   readonly stderr: string;
 }
 
-/** Runs a program that is not told of any settings of this machine. */
-export function run(program: string, args: readonly string[], input = ""): Promise<Ran> {
-  const child = spawn(program, args, { env: { ...process.env, LDAPNOINIT: "1", LC_ALL: "C.UTF-8" } });
+/** Runs a program that is not told of any settings of this machine, but of those in `env`. */
+export function run(
+  program: string,
+  args: readonly string[],
+  input: string | Buffer = "",
+  env: NodeJS.ProcessEnv = {},
+): Promise<Ran> {
+  const child = spawn(program, args, { env: { ...process.env, LDAPNOINIT: "1", LC_ALL: "C.UTF-8", ...env } });
   const ran = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const) {
     child[name].setEncoding("utf8").on("data", (piece: string) => {
