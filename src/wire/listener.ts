@@ -122,6 +122,7 @@ export class Listener {
     socket.setKeepAlive(true, 60_000);
     const address = normalizeAddress(socket.remoteAddress);
     if (this.#proxies?.trusted.some((range) => range.contains(address))) this.#readProxyHeader(arrival, address);
+    else if (!this.#counts(socket, address)) return;
     else if (scheme === "ldaps") this.#expectTls(arrival, address);
     else this.#admit(arrival, address);
   }
@@ -138,16 +139,17 @@ export class Listener {
       return header && { found: header, length: header.length };
     };
     readFirst(arrival.socket, this.#shared.services.limits.handshakeTime, look, (header, error) => {
-      if (header) this.#admit(arrival, header.source ?? balancer);
-      else {
-        const isWrong = error instanceof ProxyHeaderError;
-        // A balancer that looks whether the port answers sends nothing, and is not worth a line.
-        if (isWrong || arrival.socket.bytesRead > 0) {
-          const rule = `PROXY header due from this address: ${error?.message ?? "none came"}`;
-          this.#turnedAway(arrival.number, balancer, rule);
-        }
-        arrival.socket.destroy();
+      const { socket, number } = arrival;
+      if (header) {
+        const address = header.source ?? balancer;
+        if (this.#counts(socket, address)) this.#admit(arrival, address);
+        return;
       }
+      // A balancer that looks whether the port answers sends nothing, and is not worth a line.
+      if (error instanceof ProxyHeaderError || socket.bytesRead > 0) {
+        this.#turnedAway(number, balancer, `PROXY header due from this address: ${error?.message ?? "none came"}`);
+      }
+      socket.destroy();
     });
   }
 
@@ -163,16 +165,20 @@ export class Listener {
     });
   }
 
-  /** Whose connection it is, is known. */
-  #admit(arrival: Arrival, address: string): void {
-    const { socket } = arrival;
+  /** Whose connection it is, is known. Counts it; false: it is one too many, and was refused. */
+  #counts(socket: Socket, address: string): boolean {
     const open = this.#byAddress.get(address) ?? 0;
     if (open >= this.#shared.services.limits.connectionsPerAddress) {
       this.#refuse(socket);
-      return;
+      return false;
     }
     this.#byAddress.set(address, open + 1);
     socket.once("close", () => this.#left(address));
+    return true;
+  }
+
+  #admit(arrival: Arrival, address: string): void {
+    const { socket } = arrival;
     if (arrival.scheme === "ldap") {
       this.#open(arrival, socket, { kind: "plain", address });
       return;

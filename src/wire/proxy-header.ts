@@ -51,9 +51,9 @@ export function readProxyHeader(bytes: Buffer): ProxyHeader | undefined {
   throw new ProxyHeaderError("the connection does not begin with a PROXY header");
 }
 
-/** Whether the bytes begin as a PROXY header does, so far that nothing else is meant: for a header nobody asked for. */
+/** Whether the bytes begin as a PROXY header does, as far as they go: no byte of one begins LDAP or TLS. */
 export function isProxyHeader(bytes: Buffer): boolean {
-  return [lineStart, signature].some((start) => bytes.length >= start.length && agrees(bytes, start));
+  return bytes.length > 0 && [lineStart, signature].some((start) => agrees(bytes, start));
 }
 
 function agrees(bytes: Buffer, start: Buffer): boolean {
