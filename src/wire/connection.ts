@@ -61,6 +61,10 @@ export class Connection {
   #flushDue = false;
   #paused = false;
   #ended = false;
+  /** A bind's result is not written yet: that of nothing behind it may overtake it. */
+  #owesBind = false;
+  /** The answer to StartTLS, until it is known that nothing stands behind the request in the clear. */
+  #startTls: { readonly id: number; readonly result: Result } | undefined;
   /** A TLS handshake is under way: nothing may be written in the clear. */
   #isShakingHands = false;
   /** Whether a message has been taken. */
@@ -146,7 +150,7 @@ export class Connection {
       }
       this.#fail(error);
     }
-    if (this.session.awaitsTls && !this.#ended) this.#beginTls();
+    if (this.#startTls && !this.#ended) this.#beginTls(this.#startTls);
     this.#partialSince = this.#framing.isPartial && !this.#paused ? (this.#partialSince ?? now) : undefined;
     if (this.#flushDue) this.#turn.answered(this);
   }
@@ -187,6 +191,7 @@ export class Connection {
     return (
       session.inFlight >= this.#limits.operationsPerConnection ||
       session.isBinding ||
+      this.#owesBind ||
       session.awaitsTls ||
       session.restTime > 0 ||
       this.#finishing !== undefined ||
@@ -211,13 +216,15 @@ export class Connection {
   }
 
   /** What comes after the answer to StartTLS is TLS (RFC 4511 4.14.2). */
-  #beginTls(): void {
+  #beginTls({ id, result }: { readonly id: number; readonly result: Result }): void {
+    this.#startTls = undefined;
     // Sent in the clear, perhaps by somebody in between, to be taken for what came under TLS.
     if (this.#framing.isPartial) {
       this.#entrance.turnedAway(this.session, "bytes in the clear behind StartTLS");
-      this.destroy();
+      this.disconnect({ code: "protocolError", message: "bytes in the clear stand behind StartTLS" });
       return;
     }
+    writeResult(this.#out, id, "extended", result);
     this.flush();
     const socket = this.#socket;
     socket.off("data", this.#onData).off("drain", this.#onDrain).off("end", this.#onEnd);
@@ -259,7 +266,8 @@ export class Connection {
       }
       const taken = this.session.take(request);
       if (!taken) return;
-      if ("code" in taken) {
+      if (this.session.awaitsTls && "code" in taken) this.#startTls = { id: request.id, result: taken };
+      else if ("code" in taken) {
         if (taken.entries) writeEntries(this.#out, request.id, taken.entries);
         writeResult(this.#out, request.id, request.operation, taken);
         if (this.#out.length >= flushBytes) this.flush();
@@ -272,9 +280,11 @@ export class Connection {
 
   async #send(request: Request, { answers, stopping }: Underway): Promise<void> {
     this.#answering++;
+    if (request.operation === "bind") this.#owesBind = true;
     try {
       const result = await this.#sendEntries(request, answers, stopping);
       this.#answering--;
+      if (request.operation === "bind") this.#owesBind = false;
       if (!stopping.isAbandoned) {
         writeResult(this.#out, request.id, request.operation, result);
         this.#flushSoon();

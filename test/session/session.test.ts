@@ -88,6 +88,23 @@ describe("a bind decides who asks", () => {
     ]);
   });
 
+  test("its answer is overtaken by none of what was asked behind it", async () => {
+    const { client } = await connected();
+    await client.bind(wiki, "wiki-secret");
+    for (let id = 10; id < 200; id += 4) {
+      client.send(
+        send.search(id, { base: people, scope: 1 }),
+        send.bind(id + 1, "", ""),
+        send.whoAmI(id + 2),
+        send.bind(id + 3, wiki, "wiki-secret"),
+      );
+      const results = (await client.until(id + 3)).filter(({ tag }) => tag !== responseTags.entry);
+      expect(codes(results)).toEqual([0, 1, 2, 3].map((n) => [id + n, 0]));
+    }
+    client.send(send.search(500, { base: people, scope: 1 }), send.bind(501, "", ""), send.unbind(502));
+    expect((await client.rest()).at(-1)).toMatchObject({ id: 501, code: 0 });
+  });
+
   test.each([
     ["with a wrong password", send.bind(2, wiki, "wrong"), 49],
     ["with no password", send.bind(2, wiki, ""), 53],

@@ -139,7 +139,11 @@ ${server}
 /** The sample applications.yaml, its bcrypt hashes replaced: they take a tenth of a second each. */
 export async function sampleApplications(): Promise<string> {
   const text = await readFile(join(sample, "applications.yaml"), "utf8");
-  return text.replace(/"\{BCRYPT\}[^"]+" # (\S+)/g, (_, password: string) => JSON.stringify(saltedSha(password)));
+  const ofApplication = /^( +- name: (\S+)\n(?: +\S.*\n)*? +password: )"\{BCRYPT\}[^"]+"/gm;
+  return text.replace(
+    ofApplication,
+    (_, before: string, name: string) => before + JSON.stringify(saltedSha(`${name}-secret`)),
+  );
 }
 
 async function sampleSeed(): Promise<string> {

@@ -173,8 +173,11 @@ describe("StartTLS", () => {
     const server = await started();
     const client = await RawClient.connect(server.port);
     await client.bind(wiki, "wiki-secret");
-    client.send(send.extended(1, send.startTlsOid), bytes);
-    expect(await client.rest()).toEqual([]);
+    client.send(send.whoAmI(3), send.extended(1, send.startTlsOid), bytes);
+    expect(await client.rest()).toMatchObject([
+      { id: 3, code: 0 },
+      { id: 0, code: 2, responseName: noticeOfDisconnection },
+    ]);
     const other = await RawClient.connect(server.port);
     await other.bind(wiki, "wiki-secret");
     other.send(send.search(2, { base: ann, scope: 0 }));
