@@ -1,9 +1,12 @@
 // Bytes that take other servers down. After each of them the process lives, another client is answered soon, the one
 // who sent them is told why and disconnected, and memory is what it was.
+import { setTimeout as pause } from "node:timers/promises";
 import { beforeAll, describe, expect, test } from "vitest";
 import * as send from "../support/raw-client.js";
 import { noticeOfDisconnection, RawClient, responseTags } from "../support/raw-client.js";
 import { type StartedServer, startedServer } from "../support/server.js";
+
+const wiki = "cn=wiki,ou=applications,dc=example,dc=com";
 
 let server: StartedServer;
 let other: RawClient;
@@ -127,6 +130,9 @@ describe("what brings ldapjs down is answered and forgotten", () => {
     await expectRefused(withControls(hex("a0020400")), responseTags.delete);
     await expectRefused(withControls(hex("a07f3003040131")), responseTags.delete);
     await expectRefused(withControls(hex("a0053007040131")), responseTags.delete);
+    // And what stands where only controls may.
+    await expectRefused(withControls(hex("0400")), responseTags.delete);
+    await expectRefused(withControls(hex("00")), responseTags.delete);
   });
 
   test("K5: a length that is negative to who shifts", () =>
@@ -159,6 +165,27 @@ describe("what brings ldapjs down is answered and forgotten", () => {
     const rootDse = { base: "", scope: 0, attributes: ["supportedLDAPVersion"] };
     client.send(...Array.from({ length: 10_000 }, (_, n) => send.search(n + 1, rootDse)));
     expect(await client.until(10_000)).toHaveLength(20_000);
+    await othersAreAnswered();
+  });
+
+  test("10,000 searches of the directory in one write are answered each, whether their answers take a while or not", async () => {
+    const client = await RawClient.connect(server.port);
+    expect((await client.bind(wiki, "wiki-secret", 20_000)).code).toBe(0);
+    const questions: readonly send.SearchOf[] = [
+      { base: "uid=ann,ou=people,dc=example,dc=com", scope: 0, attributes: ["uid"] },
+      { filter: send.substrings("cn", { any: "ann" }), attributes: ["uid"] },
+    ];
+    client.send(...Array.from({ length: 10_000 }, (_, n) => send.search(n + 1, questions[n % 2])));
+    const counts = new Map<number, number>();
+    for (let results = 0; results < 10_000; ) {
+      const { id, tag, code } = (await client.next())!;
+      counts.set(id, (counts.get(id) ?? 0) + 1);
+      if (tag === responseTags.searchDone) results++;
+      expect([-1, 0]).toContain(code);
+    }
+    expect(counts.size).toBe(10_000);
+    // One entry and one result to each.
+    expect([...new Set(counts.values())]).toEqual([2]);
     await othersAreAnswered();
   });
 
@@ -196,10 +223,11 @@ describe("what no message begins with is answered with a notice", () => {
     ["a tag of many octets", "300602010 17f2100".replace(" ", "")],
   ])("%s", (_, bytes) => expectNotice(hex(bytes)));
 
-  test.each(
-    Array.from({ length: 19 }, (_, n) => 0x61 + n).filter((tag) => ![0x63, 0x66, 0x68, 0x6c, 0x6e].includes(tag)),
-  )("the tag %d, which is not a client's", (tag) =>
-    expectNotice(send.message(1, (writer) => writer.octets(Buffer.alloc(0), tag))),
+  const requests: readonly number[] = [0x63, 0x66, 0x68, 0x6c, 0x6e, 0x77];
+
+  test.each(Array.from({ length: 25 }, (_, n) => 0x61 + n).filter((tag) => !requests.includes(tag)))(
+    "the tag %d, which is not a client's",
+    (tag) => expectNotice(send.message(1, (writer) => writer.octets(Buffer.alloc(0), tag))),
   );
 
   test.each([0, -1, -(2 ** 31), 2 ** 31])("the message ID %d", (id) => expectNotice(send.whoAmI(id)));
@@ -233,7 +261,7 @@ describe("the size of a message", () => {
     const most = server.settings.server.limits.messageBytes;
     expect(ofSize(most)).toHaveLength(most);
     const client = await RawClient.connect(server.port);
-    client.send(send.bind(2, "cn=wiki,ou=applications,dc=example,dc=com", "wiki-secret"), ofSize(most), send.whoAmI(3));
+    client.send(send.bind(2, wiki, "wiki-secret"), ofSize(most), send.whoAmI(3));
     expect((await client.until(3)).map(({ id, code }) => [id, code])).toEqual([
       [2, 0],
       [1, 2],
@@ -279,6 +307,16 @@ describe("however its bytes are delivered, a message is answered", () => {
     for (const byte of bytes) await deliver(client, Buffer.of(byte));
     await expectAnswers(client);
   });
+
+  test("a byte each millisecond, while others are answered", async () => {
+    const client = await RawClient.connect(server.port);
+    for (const byte of bytes) {
+      client.send(Buffer.of(byte));
+      await pause(1);
+    }
+    await othersAreAnswered();
+    await expectAnswers(client);
+  });
 });
 
 describe("filters", () => {
@@ -301,7 +339,7 @@ describe("filters", () => {
 
   test("of 4096 parts are worked on, of 4097 refused", async () => {
     const client = await RawClient.connect(server.port);
-    expect((await client.bind("cn=wiki,ou=applications,dc=example,dc=com", "wiki-secret", 9)).code).toBe(0);
+    expect((await client.bind(wiki, "wiki-secret", 9)).code).toBe(0);
     const base = "dc=example,dc=com";
     const parts = (count: number) =>
       send.or(...Array.from({ length: count - 1 }, (_, n) => send.equality("cn", `${n}`)));
@@ -341,8 +379,11 @@ describe("controls", () => {
       send.remove(3, "cn=a", controls),
       send.whoAmI(4, controls),
       send.bind(5, "", "", { controls }),
+      send.add(6, "cn=a", [{ type: "cn", values: ["a"] }], controls),
+      send.modify(7, "cn=a", [{ modification: 0, type: "cn", values: ["b"] }], controls),
+      send.modifyDn(8, "cn=a", { newRdn: "cn=b" }, controls),
     );
-    for (let id = 1; id <= 5; id++) expect(await client.result(id)).toMatchObject({ id, code: 12 });
+    for (let id = 1; id <= 8; id++) expect(await client.result(id)).toMatchObject({ id, code: 12 });
   });
 
   test("one that is unknown and not critical is passed over", async () => {
@@ -368,7 +409,7 @@ describe("controls", () => {
 
   test("one of paged results whose value is nothing, too little or malformed is a protocolError", async () => {
     const client = await RawClient.connect(server.port);
-    await client.bind("cn=wiki,ou=applications,dc=example,dc=com", "wiki-secret");
+    await client.bind(wiki, "wiki-secret");
     for (const [n, value] of [undefined, "", "3000", "3003020105", "300602ff01050400"].entries()) {
       const paged = { oid: send.pagedResults, ...(value === undefined ? {} : { value: hex(value) }) };
       client.send(send.search(n + 2, { controls: [paged] }));
@@ -379,7 +420,7 @@ describe("controls", () => {
 
 test("a message ID that is in use ends the connection", async () => {
   const client = await RawClient.connect(server.port);
-  await client.bind("cn=wiki,ou=applications,dc=example,dc=com", "wiki-secret");
+  await client.bind(wiki, "wiki-secret");
   const compare = send.modify(2, "cn=nobody,dc=example,dc=com", [{ modification: 2, type: "sn", values: ["x"] }]);
   client.send(compare, compare);
   const answers = await client.rest();
@@ -390,7 +431,7 @@ test("a message ID that is in use ends the connection", async () => {
 
 test("a request that cannot be decoded may not have an ID in use either", async () => {
   const client = await RawClient.connect(server.port);
-  await client.bind("cn=wiki,ou=applications,dc=example,dc=com", "wiki-secret");
+  await client.bind(wiki, "wiki-secret");
   client.send(
     send.modify(2, "cn=nobody,dc=example,dc=com", [{ modification: 2, type: "sn", values: ["x"] }]),
     send.remove(2, "not a name"),
