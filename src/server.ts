@@ -12,12 +12,11 @@ import { loadSettings, type Settings } from "./settings/load-settings.js";
 import { makeFolder } from "./settings/make-folder.js";
 import { formatProblem, type Problem } from "./settings/problem.js";
 import type { ServerSettings } from "./settings/server-settings.js";
-import { type TlsFiles, tlsWarnings } from "./settings/tls-files.js";
-import { watchTlsFiles } from "./settings/tls-watch.js";
 import { LevelStore } from "./store/level-store.js";
 import { AuditTrail } from "./telemetry/audit.js";
 import type { Log } from "./telemetry/log.js";
 import { Metrics } from "./telemetry/metrics.js";
+import { Certificates } from "./wire/certificates.js";
 import { Listener } from "./wire/listener.js";
 
 /** How long operations under way may take to finish when the server stops, in milliseconds. */
@@ -82,9 +81,9 @@ export async function startServer(settings: Settings, options: ServerOptions): P
       clock,
       administration: {
         reload: async () => {
-          const problems = (await reloadNext()).map(formatProblem);
-          for (const problem of problems) log.error({ problem }, "the configuration is wrong");
-          return problems;
+          const problems = await reloadNext();
+          logReload(problems, log);
+          return problems.map(formatProblem);
         },
         export: (options) => exportFrom(store, options),
       },
@@ -95,9 +94,8 @@ export async function startServer(settings: Settings, options: ServerOptions): P
     const telemetry = { log, audit, metrics };
     const listener = new Listener({ services, telemetry }, { tls: settings.tlsFiles, proxies: server.proxyProtocol });
     closers.push(() => listener.close(grace));
-    const certificates = new Certificates(listener, log, clock);
+    const certificates = new Certificates(listener, settings, log, clock);
     closers.push(async () => certificates.close());
-    certificates.follow(settings);
     const parts: Reloaded = { folder, started: server, applications, audit, certificates, log };
     const listen: string[] = [];
     for (const address of server.listen) listen.push(await listener.listen(address));
@@ -117,55 +115,6 @@ async function* exportFrom(store: LevelStore, options: EntryWriterOptions): Asyn
     return yield* exportedPieces(reading, options);
   } finally {
     reading.release();
-  }
-}
-
-/** The server's certificates: read anew when their files change, or the configuration is. */
-class Certificates {
-  readonly #listener: Listener;
-  readonly #log: Log;
-  readonly #clock: Clock;
-  #unwatch = (): void => {};
-
-  constructor(listener: Listener, log: Log, clock: Clock) {
-    this.#listener = listener;
-    this.#log = log;
-    this.#clock = clock;
-  }
-
-  /** Watches the files of these settings, with which the listener has been given what is in them. */
-  follow({ server: { tls }, tlsFiles }: Settings): void {
-    this.close();
-    if (!tls || !tlsFiles) return;
-    this.#warn(tlsFiles);
-    this.#unwatch = watchTlsFiles(tls, (read) => {
-      if ("files" in read) this.#renew(read.files);
-      else {
-        for (const { key, message } of read.faults) this.#log.warn({ key: `tls.${key}` }, message);
-        this.#log.warn("the files of tls have changed and cannot be used; what was read before stays in use");
-      }
-    });
-  }
-
-  /** Puts the files of settings read anew in the place of those before. */
-  renew(settings: Settings): void {
-    if (settings.tlsFiles) this.#renew(settings.tlsFiles);
-    this.follow(settings);
-  }
-
-  #renew(files: TlsFiles): void {
-    this.#listener.renewTls(files);
-    this.#log.info("the certificates of tls are read anew");
-    this.#warn(files);
-  }
-
-  #warn(files: TlsFiles): void {
-    for (const sentence of tlsWarnings(files, this.#clock())) this.#log.warn(sentence);
-  }
-
-  close(): void {
-    this.#unwatch();
-    this.#unwatch = () => {};
   }
 }
 
@@ -195,6 +144,12 @@ async function reload({
   const keys = changedKeys(started, read.settings.server);
   if (keys.length > 0) log.warn({ keys }, `changed in server.yaml, takes a restart: ${keys.join(", ")}`);
   return [];
+}
+
+/** Says in the log what came of a reload. */
+export function logReload(problems: readonly Problem[], log: Log): void {
+  for (const problem of problems) log.error({ problem: formatProblem(problem) }, "the configuration is wrong");
+  log.info(problems.length > 0 ? "the old configuration stays" : "the configuration is read anew");
 }
 
 /** The keys of server.yaml that would mean something else after a restart. The seed of a store that is there would not. */

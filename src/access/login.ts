@@ -24,7 +24,7 @@ export interface Login {
 
 /**
  * Looks up a user that wants to log in through some of these applications, by DN or by uid; undefined where nothing has
- * the name, and where several users have that uid.
+ * the name. Where several users of that uid could be meant, no application lets any of them in.
  */
 export async function findLogin(
   directory: Directory,
@@ -33,27 +33,37 @@ export async function findLogin(
 ): Promise<Login | undefined> {
   const reading = directory.store.read();
   try {
-    const entry = "uid" in name ? await userWithUid(reading, name.uid) : reading.find(name);
-    if (!entry) return undefined;
-    const admitting: Application[] = [];
+    const entries =
+      "uid" in name ? await usersWithUid(reading, name.uid) : [reading.find(name)].flatMap((one) => one ?? []);
+    const admitting = new Map<StoredEntry, Application[]>();
     for (const application of applications) {
-      if (await admits(directory, reading, application, entry)) admitting.push(application);
+      const admitted: StoredEntry[] = [];
+      for (const entry of entries) if (await admits(directory, reading, application, entry)) admitted.push(entry);
+      // What one application does not see must not keep out whom it sees; who is meant must be one for each.
+      const [entry, ...others] = admitted;
+      if (entry && others.length === 0) admitting.set(entry, [...(admitting.get(entry) ?? []), application]);
     }
-    return { id: entry.id, dn: reading.dnOf(entry), passwords: reading.passwords(entry.id), applications: admitting };
+    const [entry] = admitting.size === 1 ? admitting.keys() : entries;
+    if (!entry) return undefined;
+    return {
+      id: entry.id,
+      dn: reading.dnOf(entry),
+      passwords: reading.passwords(entry.id),
+      applications: admitting.size === 1 ? admitting.get(entry)! : [],
+    };
   } finally {
     reading.release();
   }
 }
 
-async function userWithUid(reading: Reading, uid: string): Promise<StoredEntry | undefined> {
+async function usersWithUid(reading: Reading, uid: string): Promise<StoredEntry[]> {
   const type = reading.schema.attributeType("uid");
   const normal = type?.equality?.normalize(Buffer.from(uid), reading.schema);
-  if (!type || normal === undefined) return undefined;
-  const users = (await reading.allWithValue(type, normal)).flatMap((id) => {
+  if (!type || normal === undefined) return [];
+  return (await reading.allWithValue(type, normal)).flatMap((id) => {
     const entry = reading.entry(id);
     return entry?.kind === "user" && hasValue(entry, reading, type.name, normal) ? [entry] : [];
   });
-  return users.length === 1 ? users[0] : undefined;
 }
 
 async function admits(

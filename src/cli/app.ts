@@ -180,7 +180,7 @@ async function write(folder: string, text: string): Promise<void> {
 }
 
 async function bindName(folder: string, name: string): Promise<string> {
-  const loaded = await loadSettings(folder);
+  const loaded = await loadSettings(folder, { withTls: false });
   const rdn = makeRdn([{ type: "cn", value: Buffer.from(name) }]);
   return "settings" in loaded
     ? applicationsDn(loaded.settings.server.suffix).child(rdn).toString()

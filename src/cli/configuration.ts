@@ -6,9 +6,9 @@ import { LevelStore } from "../store/level-store.js";
 import { isStore } from "../store/store-files.js";
 import { Failure, wrongSettings } from "./failure.js";
 
-/** The settings; where they are wrong, a failure with every fault. */
-export async function settingsOf(folder: string): Promise<Settings> {
-  const loaded = await loadSettings(folder);
+/** The settings; where they are wrong, a failure with every fault. `withTls`: see `loadSettings`. */
+export async function settingsOf(folder: string, options: { withTls?: boolean } = {}): Promise<Settings> {
+  const loaded = await loadSettings(folder, options);
   if ("problems" in loaded) throw wrongSettings(loaded.problems);
   return loaded.settings;
 }

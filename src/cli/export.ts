@@ -11,7 +11,7 @@ import { type EntryWriterOptions, exportedPieces } from "./entry-writer.js";
 import { Failure } from "./failure.js";
 import { counted, note, pace } from "./output.js";
 import { Progress } from "./progress.js";
-import { exported, withRunningServer } from "./running-server.js";
+import { exported, throughRunningServer } from "./running-server.js";
 
 interface ExportOptions extends ConfigOption {
   readonly operational?: true;
@@ -35,7 +35,7 @@ export function exportEntries(program: Command): void {
       if (file !== undefined && !options.force && existsSync(file)) {
         throw new Failure(`gatehouse: ${file} exists already, and is left as it is; --force replaces it`);
       }
-      const settings = await settingsOf(options.config);
+      const settings = await settingsOf(options.config, { withTls: false });
       const began = performance.now();
       const run = { operational: options.operational ?? false };
       const entries = await fromServerOrStore(settings, run, (source) =>
@@ -55,7 +55,7 @@ async function fromServerOrStore(
   options: EntryWriterOptions,
   write: (source: Source) => Promise<number>,
 ): Promise<number> {
-  const fromServer = await withRunningServer(settings, (client) =>
+  const fromServer = await throughRunningServer(settings, (client) =>
     write((onPiece) => exported(client, options, onPiece)),
   );
   if (fromServer !== undefined) return fromServer;

@@ -23,7 +23,7 @@ export function hash(program: Command): void {
 
 /** The cost of new hashes. A configuration that is missing or wrong does not keep anybody from hashing. */
 export async function hashCost(folder: string): Promise<number> {
-  const loaded = await loadSettings(folder);
+  const loaded = await loadSettings(folder, { withTls: false });
   return "settings" in loaded ? loaded.settings.server.passwords.cost : defaultPasswords.cost;
 }
 

@@ -12,8 +12,10 @@ import { ImportProblems } from "./import-problems.js";
 import type { ImportOptions, ImportOutcome } from "./import-run.js";
 import { type ImportSource, repeatable } from "./import-source.js";
 
-/** Requests that wait for their answers: the server takes no more of one connection at a time. */
+/** Requests that wait for their answers, where what one of them is refused for does not matter to the others. */
 const mostWaiting = 32;
+/** One after the other: the first that is refused ends the import, and nothing behind it has been sent. */
+const inOrder = 1;
 
 /** Sends a file. A file with errors that can be seen beforehand changes nothing, unless `continues`. */
 export async function importOnline(
@@ -122,7 +124,8 @@ class OnlineImport {
     const { schema } = this.#reader;
     const dn = this.#reader.name(record.dn);
     const above = dn.parent?.normal(schema);
-    while (this.#adding.size >= mostWaiting) await Promise.race(this.#adding.values());
+    const most = this.#options.continues ? mostWaiting : inOrder;
+    while (this.#adding.size >= most) await Promise.race(this.#adding.values());
     if (above !== undefined) await this.#adding.get(above);
     if (!this.#goesOn()) return;
     const attributes = this.#reader.written(record);
@@ -139,8 +142,8 @@ class OnlineImport {
       await this.#client.request(asked);
       done();
     } catch (error) {
-      // Without the server, nothing that follows can be sent either.
-      if (!(error instanceof LdapError) || error.code === "unavailable") throw error;
+      // Without the server, nothing that follows can be sent either; and what it refuses is not what it did not hear.
+      if (!(error instanceof LdapError) || this.#client.failure) throw error;
       this.#problems.add(line, error.message);
     }
   }

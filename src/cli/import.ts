@@ -15,7 +15,7 @@ import { checkFile, type ImportOutcome, importFile } from "./import-run.js";
 import { type ImportSource, openSource } from "./import-source.js";
 import { counted, note, pace, print } from "./output.js";
 import { Progress } from "./progress.js";
-import { withRunningServer } from "./running-server.js";
+import { throughRunningServer } from "./running-server.js";
 
 interface ImportCommandOptions extends ConfigOption {
   readonly continue?: true;
@@ -37,7 +37,7 @@ export function importEntries(program: Command): void {
     .option("--dry-run", "say what is wrong with the file, and load nothing")
     .option("--allow-files", "read the files that the file names (attribute:< file:///path)")
     .action(async (file: string, options: ImportCommandOptions) => {
-      const settings = await settingsOf(options.config);
+      const settings = await settingsOf(options.config, { withTls: false });
       const source = await openSource(file, settings.server.limits.entryBytes, options.allowFiles);
       const progress = new Progress(source.bytes);
       try {
@@ -68,7 +68,7 @@ async function load(source: ImportSource, settings: Settings, progress: Progress
   const began = performance.now();
   const { suffix, limits } = settings.server;
   const outcome =
-    (await withRunningServer(settings, (client) =>
+    (await throughRunningServer(settings, (client) =>
       importOnline(source, client, new EntryReader(standardSchema, suffix, limits), {
         continues,
         progress: (...at) => progress.show(...at),

@@ -14,7 +14,7 @@ export function reloadConfiguration(program: Command): void {
       "reached by its Unix socket (ldapi:// in server.yaml); without one, send it SIGHUP.",
     "gatehouse reload --config /etc/gatehouse",
   ).action(async ({ config }: ConfigOption) => {
-    const settings = await settingsOf(config);
+    const settings = await settingsOf(config, { withTls: false });
     const faults = await withRunningServer(settings, reload);
     if (faults === undefined) throw new Failure(`gatehouse: ${unreachable(settings.server.listen)}`);
     if (faults.length > 0) throw new Failure(["gatehouse: the old configuration stays:", ...faults]);

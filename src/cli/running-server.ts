@@ -1,19 +1,32 @@
 // A server that runs with the same configuration, reached by its Unix socket (an `ldapi://` address of `listen`).
 import { exportOid, reloadOid } from "../operations/administration.js";
 import { loadSettings, type Settings } from "../settings/load-settings.js";
+import { formatProblem } from "../settings/problem.js";
 import { LocalClient } from "../wire/local-client.js";
-import { print } from "./output.js";
+import { sentencesOf } from "./failure.js";
+import { note, print } from "./output.js";
+
+/** The same, for work on the directory: says to whom it speaks, for a configuration may be a copy of another's. */
+export async function throughRunningServer<T>(
+  settings: Settings,
+  work: (client: LocalClient) => Promise<T>,
+): Promise<T | undefined> {
+  return withRunningServer(settings, (client, text) => {
+    note(`through the running server at ${text}`);
+    return work(client);
+  });
+}
 
 /** Runs `work` with the server that runs; where none can be reached, gives undefined. */
 export async function withRunningServer<T>(
   { server }: Settings,
-  work: (client: LocalClient) => Promise<T>,
+  work: (client: LocalClient, text: string) => Promise<T>,
 ): Promise<T | undefined> {
   for (const address of server.listen) {
     const client = address.scheme === "ldapi" ? await LocalClient.connect(address.path) : undefined;
     if (!client) continue;
     try {
-      return await work(client);
+      return await work(client, address.text);
     } finally {
       client.close();
     }
@@ -39,9 +52,19 @@ export async function exported(
 
 /** After an edit of applications.yaml: lets a server that can be reached take it in, or says what else to do. */
 export async function takeEffect(config: string): Promise<void> {
-  const read = await loadSettings(config);
-  // The edit is done: that the server cannot be told is no failure of it.
-  const faults = "settings" in read ? await withRunningServer(read.settings, reload).catch(() => undefined) : undefined;
+  const read = await loadSettings(config, { withTls: false });
+  if ("problems" in read) {
+    print("A running server cannot take it in before the configuration is right:");
+    for (const problem of read.problems) print(formatProblem(problem));
+    return;
+  }
+  let faults: readonly string[] | undefined;
+  try {
+    faults = await withRunningServer(read.settings, reload);
+  } catch (error) {
+    // The edit is done: that the server cannot be told is no failure of it.
+    for (const sentence of sentencesOf(error)) print(`The running server could not be told: ${sentence}`);
+  }
   if (faults === undefined) print("A running server takes it in at SIGHUP.");
   else if (faults.length === 0) print("The running server has taken it in.");
   else for (const fault of ["The running server has not taken it in:", ...faults]) print(fault);

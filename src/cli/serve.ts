@@ -1,9 +1,7 @@
 // gatehouse serve: the server, from its settings to its last signal.
 import type { Command } from "commander";
 import type { PasswordHasher } from "../passwords/hasher.js";
-import type { RunningServer } from "../server.js";
 import type { Settings } from "../settings/load-settings.js";
-import { formatProblem } from "../settings/problem.js";
 import type { LevelStore } from "../store/level-store.js";
 import { createLog, type Log } from "../telemetry/log.js";
 import { addCommand, type ConfigOption } from "./command.js";
@@ -24,19 +22,19 @@ export function serve(program: Command): void {
     const settings = await settingsOf(config);
     const log = createLog({ level: settings.server.log.level });
     const stopped = untilStopped(log);
-    let server: RunningServer | undefined;
     // One that comes too early changes nothing: what is read now is not older than the signal.
-    process.on("SIGHUP", () => {
-      if (server) void reload(server, log);
-    });
+    let reload = (): void => {};
+    process.on("SIGHUP", () => reload());
     // Loaded here, because no other command needs it, and each would wait for it.
-    const { startServer } = await import("../server.js");
-    server = await startServer(settings, {
+    const { logReload, startServer } = await import("../server.js");
+    const server = await startServer(settings, {
       log,
       clock: Date.now,
       folder: config,
       seed: (store, hasher) => seed(store, hasher, settings, log),
     });
+    const { reload: readAnew } = server;
+    reload = () => void readAnew().then((problems) => logReload(problems, log));
     log.info({ listen: server.listen }, "ready");
     const search = await sampleSearch(settings, server.listen);
     if (search !== undefined) note(search);
@@ -69,12 +67,6 @@ function untilStopped(log: Log): { begin(): Promise<void> } {
         stop = resolve;
       }),
   };
-}
-
-async function reload(server: RunningServer, log: Log): Promise<void> {
-  const problems = await server.reload();
-  for (const problem of problems) log.error({ problem: formatProblem(problem) }, "the configuration is wrong");
-  log.info(problems.length > 0 ? "the old configuration stays" : "the configuration is read anew");
 }
 
 /** Loads the seed into an empty store. */

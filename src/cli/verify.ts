@@ -13,7 +13,7 @@ export function verify(program: Command): void {
     "Read the whole store and say where its rows do not agree. The server must not run.",
     "gatehouse verify --config /etc/gatehouse",
   ).action(async ({ config }: ConfigOption) => {
-    const settings = await settingsOf(config);
+    const settings = await settingsOf(config, { withTls: false });
     await withStore(settings, { make: false }, async (store) => {
       const found = faultsIn(store);
       let faults = 0;

@@ -14,6 +14,9 @@ export const reloadOid = `${arc}.1`;
  */
 export const exportOid = `${arc}.2`;
 
+/** Bytes of LDIF in one response. */
+const longestPiece = 1024 * 1024;
+
 export async function reload(_: ExtendedRequest, context: Context): Promise<Result> {
   const faults = await administrationFor(context, "reload").reload();
   return { code: "success", responseValue: Buffer.from(faults.join("\n")) };
@@ -38,10 +41,13 @@ async function* streamed({ value }: ExtendedRequest, administration: Administrat
     let next = await pieces.next();
     while (!next.done) {
       if (context.cancellation.canceled) fail("canceled", "the export was given up");
-      writer.reset();
-      writer.octets(next.value, 0x81);
-      const bytes = writer.finish();
-      yield { bytes, ends: [bytes.length], as: "intermediate" };
+      // A group of many members is one large piece, and a message has to end somewhere.
+      for (let at = 0; at < next.value.length; at += longestPiece) {
+        writer.reset();
+        writer.octets(next.value.subarray(at, at + longestPiece), 0x81);
+        const bytes = writer.finish();
+        yield { bytes, ends: [bytes.length], as: "intermediate" };
+      }
       next = await pieces.next();
     }
     return { code: "success", responseValue: Buffer.from(String(next.value)) };

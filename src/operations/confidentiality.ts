@@ -13,6 +13,13 @@ export function requireConfidentiality(request: AnsweredRequest, { services, cal
   if (!services.tls?.required || isConfidential(caller.channel)) return;
   if (request.operation === "search" && request.scope === "base" && request.base.isRoot) return;
   if (request.operation === "extended" && request.oid === startTlsOid) return;
+  trail.target = targetOf(request).slice(0, services.limits.dnBytes);
   trail.rule = "TLS required";
   fail("confidentialityRequired", "this server wants TLS: use StartTLS or ldaps first");
+}
+
+/** What the audit line names: whose password was sent in the clear has to be known. */
+function targetOf(request: AnsweredRequest): string {
+  if (request.operation === "extended") return request.oid;
+  return (request.operation === "search" ? request.base : request.dn).toString();
 }

@@ -38,7 +38,7 @@ export interface Caller {
   /** The application that bound on this connection, kept when a user binds after it. */
   readonly application: Application | undefined;
   readonly walks: PageWalks;
-  /** Operations under way that others could hear of: more than a turn of the loop long. */
+  /** Operations that were begun and have not ended; one that is answered at once never counts. */
   readonly inFlight: number;
   /** Takes another identity: after a successful bind. */
   become(subject: Subject): void;

@@ -24,6 +24,7 @@ const mechanisms: readonly Mechanism[] = [
     needs: "EXTERNAL needs a TLS connection with a client certificate",
     bind: bindExternal,
   },
+  // On the Unix socket nobody reads along either.
   { name: "PLAIN", isOffered: isConfidential, needs: "PLAIN needs TLS: use ldaps or StartTLS", bind: bindPlain },
 ];
 
@@ -88,7 +89,7 @@ const externalRefused: Result = Object.freeze({
 
 /** RFC 4616: the name to act as, who it is and the password, divided by NUL. */
 async function bindPlain(credentials: Secret, context: Context): Promise<Result> {
-  const { trail, services } = context;
+  const { trail, services, caller } = context;
   const parts = divided(credentials.reveal());
   if (!parts) {
     return fail(
@@ -97,6 +98,10 @@ async function bindPlain(credentials: Secret, context: Context): Promise<Result>
     );
   }
   const [actAs, name, password] = parts;
+  const { dnBytes } = services.limits;
+  if (Math.max(name.length, actAs.length) > dnBytes) {
+    fail("protocolError", `a name of more than ${dnBytes} bytes`);
+  }
   trail.target = name;
   const dn = dnOf(name);
   if (!isSameName(actAs, name, context)) return refusedAs(actAs, context);
@@ -106,9 +111,10 @@ async function bindPlain(credentials: Secret, context: Context): Promise<Result>
       ? enterAsApplication(applications.named(dn), password, context)
       : enterAsUser(dn, password, context);
   }
-  // A simple name: that of an application, or else the uid of a user.
+  // A simple name: that of an application that may call from here, or else the uid of a user. So a name that is registered
+  // for elsewhere costs what one costs that nobody has.
   const application = applications.withName(name);
-  return application
+  return application && applications.candidates(caller.channel).includes(application)
     ? enterAsApplication(application, password, context)
     : enterAsUser({ uid: name }, password, context);
 }

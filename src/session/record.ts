@@ -1,5 +1,5 @@
 // What is left of an operation: one audit line for every bind, refusal and write (rule 7 of the gate), and its numbers.
-import { anonymous, type Subject, subjectDn } from "../access/permissions.js";
+import { type Subject, subjectDn } from "../access/permissions.js";
 import type { Clock } from "../model/clock.js";
 import type { OperationName, Result } from "../model/message.js";
 import type { ResultCode } from "../model/result-code.js";
@@ -58,18 +58,19 @@ export function record(performed: Performed, { audit, metrics }: Telemetry): voi
   });
 }
 
-/** The audit line of a connection that was closed before anything was asked on it. */
+/** The audit line of a connection that is closed because of what came on it where a request was due. */
 export function recordTurnedAway(
-  { address, rule, session, clock }: Pick<Performed, "address" | "session" | "clock"> & { readonly rule: string },
+  turnedAway: Pick<Performed, "address" | "subject" | "session" | "clock"> & { readonly rule: string },
   { audit }: Telemetry,
 ): void {
-  const outcome = "unwillingToPerform";
+  const { address, rule, session, clock } = turnedAway;
+  const subject = subjectText(turnedAway.subject);
   audit.record({
     time: clock(),
     address,
-    subject: subjectText(anonymous),
+    subject,
     operation: "connect",
-    outcome,
+    outcome: "unwillingToPerform",
     rule,
     session,
   });

@@ -136,10 +136,20 @@ export class Session implements Caller {
     return this.#awaitsTls;
   }
 
-  /** The connection has TLS. Who bound before stays who it is: RFC 4513 4 leaves that to the server. */
+  /**
+   * The connection has TLS. Nobody stays who they were, as RFC 4513 4 allows: somebody in between may have bound in the
+   * clear, as whom the client then would go on.
+   */
   secured(channel: Channel): void {
     this.#channel = channel;
     this.#awaitsTls = false;
+    this.#application = undefined;
+    this.become(anonymous);
+  }
+
+  /** Whether the last operation was one too many for its application. */
+  get isResting(): boolean {
+    return this.#restsUntil !== 0;
   }
 
   /** How long nothing more may be taken, in milliseconds, because the application asks too fast. */
@@ -263,8 +273,11 @@ export class Session implements Caller {
 
   #charge(now: number): void {
     const subject = this.#subject;
-    const application = subject.kind === "user" ? subject.applications[0] : this.#application;
-    const rest = application ? this.#rates.charge(application.name, now) : 0;
+    const bound = this.#application;
+    let rest = 0;
+    if (subject.kind === "user") {
+      for (const { name } of subject.applications) rest = Math.max(rest, this.#rates.charge(name, now));
+    } else if (bound) rest = this.#rates.charge(bound.name, now);
     this.#restsUntil = rest === 0 ? 0 : now + rest;
   }
 
@@ -296,17 +309,18 @@ export class Session implements Caller {
     try {
       const answers = await answering;
       if ("code" in answers) {
-        result = answers;
-        if (answers.entries) {
+        // Canceled before its entries were sent, it is not to end as if nothing had been.
+        if (answers.entries && !operation.canceled) {
           entries += answers.entries.ends.length;
           yield answers.entries;
         }
+        if (!answers.entries || !operation.canceled) result = answers;
         return result;
       }
       try {
         let next = await answers.next();
         while (!next.done) {
-          entries += next.value.ends.length;
+          if (next.value.as === undefined) entries += next.value.ends.length;
           yield next.value;
           next = await answers.next();
         }

@@ -23,10 +23,17 @@ export const applicationsFileName = "applications.yaml";
 /** Far above any configuration; what is larger is some other file. */
 const longestFile = 16 * 1024 * 1024;
 
-export async function loadSettings(folder: string): Promise<{ settings: Settings } | { problems: readonly Problem[] }> {
+/**
+ * Reads the configuration. `withTls`: also the files that `tls` names, which matter to the server alone: a certificate
+ * that is being renewed keeps nobody from making a backup.
+ */
+export async function loadSettings(
+  folder: string,
+  { withTls = true }: { withTls?: boolean } = {},
+): Promise<{ settings: Settings } | { problems: readonly Problem[] }> {
   const missing = await folderProblem(folder);
   if (missing !== undefined) return { problems: [missing] };
-  const [server, applications] = await Promise.all([readServerFile(folder), readApplicationsFile(folder)]);
+  const [server, applications] = await Promise.all([readServerFile(folder, withTls), readApplicationsFile(folder)]);
   if ("problems" in server || "problems" in applications) {
     return { problems: [server, applications].flatMap((read) => ("problems" in read ? read.problems : [])) };
   }
@@ -35,6 +42,7 @@ export async function loadSettings(folder: string): Promise<{ settings: Settings
 
 async function readServerFile(
   folder: string,
+  withTls: boolean,
 ): Promise<{ server: ServerSettings; tlsFiles?: TlsFiles } | { problems: readonly Problem[] }> {
   const file = join(folder, serverFileName);
   const source = await readText(file);
@@ -42,7 +50,7 @@ async function readServerFile(
   const read = readServerSettings(source, { file, folder: resolve(folder) });
   if ("problems" in read) return read;
   const { server, placeOf } = read;
-  const tls = server.tls && (await readTlsFiles(server.tls));
+  const tls = withTls && server.tls && (await readTlsFiles(server.tls));
   const faults = tls && "faults" in tls ? tls.faults.map(({ key, message }) => ({ path: `tls.${key}`, message })) : [];
   const seed = await seedFault(server.seed);
   if (seed !== undefined) faults.push({ path: "seed", message: seed });

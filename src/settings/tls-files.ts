@@ -3,7 +3,7 @@
 // No sentence here holds a byte of a file.
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
-import { createSecureContext } from "node:tls";
+import { createSecureContext, type SecureContextOptions } from "node:tls";
 import { Secret } from "../model/secret.js";
 import { isMissing, unreadable } from "./file-failure.js";
 import { SettingError } from "./problem.js";
@@ -24,6 +24,9 @@ export interface TlsFault {
   /** Names the file. */
   readonly message: string;
 }
+
+/** The oldest version of TLS that is spoken. */
+export const oldestTls = "TLSv1.2";
 
 /** Far above any chain or bundle. */
 const longestFile = 1024 * 1024;
@@ -58,7 +61,9 @@ export async function readTlsFiles(tls: TlsSettings): Promise<{ files: TlsFiles 
     key: new Secret(key.export({ type: "pkcs8", format: "pem" })),
     ...(authorities && { clientCA: written(authorities) }),
   };
-  await attempt("certificate", () => requireAccepted(files, path));
+  const { certificate, clientCA: ca } = files;
+  await attempt("certificate", () => requireAccepted({ cert: certificate, key: files.key.reveal() }, path));
+  if (ca) await attempt("clientCA", () => requireAccepted({ ca }, clientCA!));
   return faults.length > 0 ? { faults } : { files };
 }
 
@@ -78,6 +83,8 @@ export function tlsWarnings(files: TlsFiles, now: number): readonly string[] {
 }
 
 function moment(time: number): string {
+  // A certificate may name a day that no calendar here has.
+  if (Number.isNaN(time)) return "an unknown time";
   return new Date(time).toISOString().replace(".000", "");
 }
 
@@ -189,9 +196,9 @@ function requireMatch(chain: readonly Certificate[], key: KeyObject, tls: TlsSet
 }
 
 /** OpenSSL has rules of its own, such as how long a key must be. */
-function requireAccepted({ certificate, key, clientCA }: TlsFiles, path: string): void {
+function requireAccepted(options: SecureContextOptions, path: string): void {
   try {
-    createSecureContext({ cert: certificate, key: key.reveal(), ca: clientCA, minVersion: "TLSv1.2" });
+    createSecureContext({ ...options, minVersion: oldestTls });
   } catch (error) {
     const { reason, code } = error as { reason?: string; code?: string };
     throw new SettingError(

@@ -6,14 +6,15 @@ import { readTlsFiles } from "./tls-files.js";
 /** How often the files are looked at, in milliseconds. By name, so that links and files put in their place are followed. */
 const lookEvery = 2000;
 
-export type ReadTlsFiles = Awaited<ReturnType<typeof readTlsFiles>>;
-
 /**
  * Reads the files of `tls` anew whenever one of them has changed, and tells what was found: faults too, for a new key
- * that stands beside the old certificate for a moment is read again when the other file has changed as well. Returns
- * what ends it.
+ * that stands beside the old certificate for a moment is read again when the other file has changed as well. They are
+ * also read once at the beginning: what changed since the caller read them would be seen by nobody. Returns what ends it.
  */
-export function watchTlsFiles(tls: TlsSettings, changed: (read: ReadTlsFiles) => void): () => void {
+export function watchTlsFiles(
+  tls: TlsSettings,
+  changed: (read: Awaited<ReturnType<typeof readTlsFiles>>) => void,
+): () => void {
   const paths = [tls.certificate, tls.key, tls.clientCA].filter((path) => path !== undefined);
   let isWatching = true;
   let isReading = false;
@@ -22,7 +23,9 @@ export function watchTlsFiles(tls: TlsSettings, changed: (read: ReadTlsFiles) =>
     isReading = true;
     do {
       isStale = false;
-      const found = await readTlsFiles(tls);
+      const found = await readTlsFiles(tls).catch((error: unknown) => ({
+        faults: [{ key: "certificate" as const, message: `${tls.certificate} cannot be read: ${String(error)}` }],
+      }));
       if (isWatching && !isStale) changed(found);
     } while (isStale && isWatching);
     isReading = false;
@@ -33,8 +36,13 @@ export function watchTlsFiles(tls: TlsSettings, changed: (read: ReadTlsFiles) =>
     if (!isReading) void read();
   };
   for (const path of paths) watchFile(path, { interval: lookEvery, persistent: false }, look);
+  const first = setTimeout(() => {
+    if (!isReading) void read();
+  }, lookEvery);
+  first.unref();
   return () => {
     isWatching = false;
+    clearTimeout(first);
     for (const path of paths) unwatchFile(path, look);
   };
 }

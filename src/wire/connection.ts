@@ -1,8 +1,6 @@
 // One connection's bytes: messages in, answers out, and the only writer of its socket. What the client sends is read no
 // faster than it is worked on, and what it gets is made no faster than it takes it.
 import type { Socket } from "node:net";
-import type { TLSSocket } from "node:tls";
-import type { Channel } from "../access/channel.js";
 import { BerWriter } from "../ber/writer.js";
 import type { Limits } from "../model/limits.js";
 import type { Answers, Request, Result } from "../model/message.js";
@@ -12,8 +10,8 @@ import { DecodeError, decodeMessage, type Rejected } from "./decode.js";
 import { isAnswered, writeEntries, writeNotice, writeResult } from "./encode.js";
 import { Framing, FramingError } from "./framing.js";
 import { Dispatched, type DispatchingSocket } from "./ldapjs-server.js";
-import { isProxyHeader } from "./proxy-header.js";
-import { certificateOf, type Secured } from "./tls-server.js";
+import { isProxyHeader, untrustedHeader } from "./proxy-header.js";
+import { type Secured, tlsChannel } from "./tls-server.js";
 import type { Turn } from "./turn.js";
 
 /** Answers are handed to the socket when there are so many bytes of them, or when their turn ends. */
@@ -27,9 +25,6 @@ const goodbyeTime = 1000;
 const longestTurn = 10;
 /** The clock is looked at once in so many bytes of messages: what is long takes long. */
 const bytesPerLook = 1024;
-
-/** A rule of the audit trail: somebody tried to be taken for another. */
-export const untrustedHeader = "PROXY header from an address that is not trusted to send one";
 
 /** What a connection needs of the listener that it came in by. */
 export interface Entrance {
@@ -73,6 +68,8 @@ export class Connection {
   #hasHeardAll = false;
   /** Why the connection ends as soon as nothing is under way. */
   #finishing: Result | undefined;
+  /** Until when the application may not ask. */
+  #resting: NodeJS.Timeout | undefined;
   /** Bytes of messages taken since the clock was looked at, and when this turn has to end. */
   #taken = 0;
   #turnEnds = 0;
@@ -150,7 +147,7 @@ export class Connection {
       }
       this.#fail(error);
     }
-    if (this.#startTls && !this.#ended) this.#beginTls(this.#startTls);
+    this.#beginTls();
     this.#partialSince = this.#framing.isPartial && !this.#paused ? (this.#partialSince ?? now) : undefined;
     if (this.#flushDue) this.#turn.answered(this);
   }
@@ -179,7 +176,7 @@ export class Connection {
       this.#taken = 0;
       if (performance.now() < this.#turnEnds) return true;
       setImmediate(() => this.#readOn());
-    } else if (this.session.restTime > 0) this.#rest();
+    } else this.#rest();
     this.#paused = true;
     this.#socket.pause();
     return false;
@@ -199,11 +196,14 @@ export class Connection {
     );
   }
 
-  /** Reads on when the application may ask again. */
+  /** Where the application asks too fast: reads on when it may ask again. */
   #rest(): void {
-    const { restTime } = this.session;
-    if (restTime > 0) setTimeout(() => this.#rest(), Math.ceil(restTime)).unref();
-    else this.#readOn();
+    if (this.#resting || !this.session.isResting) return;
+    this.#resting = setTimeout(() => {
+      this.#resting = undefined;
+      if (this.session.restTime > 0) this.#rest();
+      else this.#readOn();
+    }, Math.ceil(this.session.restTime)).unref();
   }
 
   #readOn(): void {
@@ -216,7 +216,10 @@ export class Connection {
   }
 
   /** What comes after the answer to StartTLS is TLS (RFC 4511 4.14.2). */
-  #beginTls({ id, result }: { readonly id: number; readonly result: Result }): void {
+  #beginTls(): void {
+    const answer = this.#startTls;
+    // An operation that has just ended may still have its answer to write.
+    if (!answer || this.#ended || this.#answering > 0) return;
     this.#startTls = undefined;
     // Sent in the clear, perhaps by somebody in between, to be taken for what came under TLS.
     if (this.#framing.isPartial) {
@@ -224,7 +227,7 @@ export class Connection {
       this.disconnect({ code: "protocolError", message: "bytes in the clear stand behind StartTLS" });
       return;
     }
-    writeResult(this.#out, id, "extended", result);
+    writeResult(this.#out, answer.id, "extended", answer.result);
     this.flush();
     const socket = this.#socket;
     socket.off("data", this.#onData).off("drain", this.#onDrain).off("end", this.#onEnd);
@@ -291,6 +294,7 @@ export class Connection {
       }
       this.#lastHeard = performance.now();
       if (this.#finishing && this.#answering === 0) this.disconnect(this.#finishing);
+      this.#beginTls();
       this.#readOn();
       this.#endIfDone();
     } catch (error) {
@@ -348,7 +352,7 @@ export class Connection {
       this.destroy();
     } else if (this.#partialSince !== undefined && now - this.#partialSince > messageTime) {
       this.disconnect({ code: "protocolError", message: "a message was begun and not finished in time" });
-    } else if (this.#answering === 0 && now - this.#lastHeard > mostIdle) {
+    } else if (this.#answering === 0 && !this.#resting && now - this.#lastHeard > mostIdle) {
       this.disconnect({ code: "unavailable", message: "the connection was idle for too long" });
     }
   }
@@ -408,15 +412,11 @@ export class Connection {
   #stop(): void {
     this.#ended = true;
     this.#framing.stop();
+    clearTimeout(this.#resting);
     this.session.close();
     this.#turn.left(this);
     this.#wake();
   }
-}
-
-/** The channel of a client that speaks TLS from this address. */
-export function tlsChannel(address: string, socket: TLSSocket): Channel {
-  return { kind: "tls", address, certificate: certificateOf(socket) };
 }
 
 const canceled: Result = { code: "canceled" };

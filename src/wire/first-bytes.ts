@@ -3,8 +3,8 @@ import type { Socket } from "node:net";
 
 /**
  * Reads from a socket until `look` makes something of what has come, and gives back the bytes behind `length` to be read
- * again. `done` gets what it made; undefined where the client went away, took longer than `time` milliseconds, or sent
- * what `look` throws for: then the socket is destroyed, or will be.
+ * again. `done` gets what it made; undefined and why, where the client went away, took longer than `time` milliseconds, or
+ * sent what `look` throws for. The socket is then the caller's to destroy.
  */
 export function readFirst<T>(
   socket: Socket,
@@ -20,16 +20,18 @@ export function readFirst<T>(
   };
   const take = (chunk: Buffer) => {
     bytes = bytes.length > 0 ? Buffer.concat([bytes, chunk]) : chunk;
+    let seen: ReturnType<typeof look>;
     try {
-      const seen = look(bytes);
-      if (!seen) return;
-      // What is given back to a socket that flows would come again at once.
-      socket.pause();
-      if (seen.length < bytes.length) socket.unshift(bytes.subarray(seen.length));
-      end(seen.found);
+      seen = look(bytes);
     } catch (error) {
       end(undefined, error as Error);
+      return;
     }
+    if (!seen) return;
+    // What is given back to a socket that flows would come again at once.
+    socket.pause();
+    if (seen.length < bytes.length) socket.unshift(bytes.subarray(seen.length));
+    end(seen.found);
   };
   const leave = () => end(undefined, new Error("the client went away"));
   const ignore = () => {}; // "close" follows

@@ -4,6 +4,7 @@
 import type { Socket } from "node:net";
 import { dirname } from "node:path";
 import type { Channel } from "../access/channel.js";
+import { anonymous, type Subject } from "../access/permissions.js";
 import type { Result } from "../model/message.js";
 import { OperationRates } from "../session/operation-rates.js";
 import { recordTurnedAway } from "../session/record.js";
@@ -13,16 +14,16 @@ import type { ListenAddress } from "../settings/listen-address.js";
 import { makeFolder } from "../settings/make-folder.js";
 import type { ProxySettings } from "../settings/server-settings.js";
 import type { TlsFiles } from "../settings/tls-files.js";
-import { Connection, type Entrance, tlsChannel, untrustedHeader } from "./connection.js";
+import { Connection, type Entrance } from "./connection.js";
 import { readFirst } from "./first-bytes.js";
 import { LdapjsServer } from "./ldapjs-server.js";
-import { isProxyHeader, ProxyHeaderError, readProxyHeader } from "./proxy-header.js";
-import { type Secured, TlsServer } from "./tls-server.js";
+import { isProxyHeader, ProxyHeaderError, readProxyHeader, untrustedHeader } from "./proxy-header.js";
+import { type Secured, TlsServer, tlsChannel } from "./tls-server.js";
 import { Turn } from "./turn.js";
 
 /** How often connections are held against their limits on time, in milliseconds. */
 const checkEvery = 1000;
-/** As how an address a Unix socket is recorded: it has none. */
+/** What is recorded in the place of an address for a Unix socket, which has none. */
 const localAddress = "local";
 
 export interface ListenerOptions {
@@ -88,7 +89,7 @@ export class Listener {
       log: telemetry.log,
       secure: (plain, done) => this.#secure(plain, done),
       adopt: (socket) => server.adopt(socket),
-      turnedAway: ({ number, channel }, rule) => this.#turnedAway(number, channel.address, rule),
+      turnedAway: ({ number, channel, subject }, rule) => this.#turnedAway(number, channel.address, rule, subject),
     };
   }
 
@@ -213,9 +214,9 @@ export class Listener {
     lowest.once("close", () => metrics.connectionClosed());
   }
 
-  #turnedAway(session: number, address: string, rule: string): void {
+  #turnedAway(session: number, address: string, rule: string, subject: Subject = anonymous): void {
     const { services, telemetry } = this.#shared;
-    recordTurnedAway({ session, address, rule, clock: services.clock }, telemetry);
+    recordTurnedAway({ session, address, subject, rule, clock: services.clock }, telemetry);
   }
 
   #checkTimes(): void {

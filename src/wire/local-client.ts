@@ -7,7 +7,9 @@ import { type ResultCode, resultCodes } from "../model/result-code.js";
 import { type WritableRequest, writeRequest } from "./encode-request.js";
 import { Framing } from "./framing.js";
 
-/** The largest answer taken, in bytes: a piece of an export is far smaller. */
+/** How long the server may say nothing while an answer is due, in milliseconds. */
+const longestSilence = 60_000;
+/** The largest answer taken, in bytes: what a server sends is far smaller. */
 const longestAnswer = 64 * 1024 * 1024;
 const greatestId = 0x7fffffff;
 
@@ -35,10 +37,21 @@ export class LocalClient {
   #id = 0;
   #failure: Error | undefined;
 
+  /** Why nothing can be asked any more; undefined while it can. */
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
   private constructor(socket: Socket) {
     this.#socket = socket;
     socket.on("data", (chunk: Buffer) => this.#take(chunk));
     socket.on("error", (error) => this.#fail(error));
+    socket.setTimeout(longestSilence, () => {
+      // Whoever takes the pieces may be slow; that is not the server's silence.
+      if (this.#waiting.size === 0 || socket.isPaused()) return;
+      this.#fail(new LdapError("unavailable", "the server does not answer"));
+      socket.destroy();
+    });
     socket.on("close", () => this.#fail(new LdapError("unavailable", "the server has ended the connection")));
   }
 

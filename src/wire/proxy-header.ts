@@ -51,6 +51,9 @@ export function readProxyHeader(bytes: Buffer): ProxyHeader | undefined {
   throw new ProxyHeaderError("the connection does not begin with a PROXY header");
 }
 
+/** A rule of the audit trail: somebody tried to be taken for another. */
+export const untrustedHeader = "PROXY header from an address that is not trusted to send one";
+
 /** Whether the bytes begin as a PROXY header does, as far as they go: no byte of one begins LDAP or TLS. */
 export function isProxyHeader(bytes: Buffer): boolean {
   return bytes.length > 0 && [lineStart, signature].some((start) => agrees(bytes, start));

@@ -5,7 +5,7 @@ import { connect } from "node:net";
 /** For files that only their owner may open. */
 const ownerOnly = 0o177;
 
-/** Makes way for a socket at `path`. Rejects with EADDRINUSE where a server answers there, or where another file stands. */
+/** Makes way for a socket at `path`. Rejects with EADDRINUSE where a server answers there, and with EEXIST where another file stands. */
 export async function clearSocketFile(path: string): Promise<void> {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (!found) return;

@@ -2,8 +2,8 @@
 // replaced while connections use the old one.
 import type { Socket } from "node:net";
 import { createServer, type SecureContextOptions, type Server, type TLSSocket } from "node:tls";
-import type { ClientCertificate } from "../access/channel.js";
-import type { TlsFiles } from "../settings/tls-files.js";
+import type { Channel, ClientCertificate } from "../access/channel.js";
+import { oldestTls, type TlsFiles } from "../settings/tls-files.js";
 
 /** What came of a handshake. */
 export type Secured = { readonly socket: TLSSocket } | { readonly error: Error };
@@ -54,11 +54,17 @@ export class TlsServer {
 }
 
 function contextOf({ certificate, key, clientCA }: TlsFiles): SecureContextOptions {
-  return { cert: certificate, key: key.reveal(), ca: clientCA, minVersion: "TLSv1.2" };
+  // No authority is none at all: left open, it would be every public one.
+  return { cert: certificate, key: key.reveal(), ca: clientCA ?? [], minVersion: oldestTls };
+}
+
+/** The channel of a client that speaks TLS from this address. */
+export function tlsChannel(address: string, socket: TLSSocket): Channel {
+  return { kind: "tls", address, certificate: clientCertificate(socket) };
 }
 
 /** What the client showed of itself; undefined: nothing. */
-export function certificateOf(socket: TLSSocket): ClientCertificate | undefined {
+function clientCertificate(socket: TLSSocket): ClientCertificate | undefined {
   const { subject } = socket.getPeerCertificate();
   if (subject === undefined) return undefined;
   const names: unknown = subject.CN;

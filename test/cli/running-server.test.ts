@@ -64,6 +64,16 @@ describe("app", () => {
   });
 });
 
+test("a certificate that is not there keeps nobody from a backup, and app says that the server cannot go on with it", async () => {
+  const { folder } = await serving();
+  const text = await read(folder, "config/server.yaml");
+  await write(folder, "config/server.yaml", `${text}tls: { certificate: a.crt, key: a.key }\n`);
+  expect(await gatehouse(["export"], { folder })).toMatchObject({ code: 0 });
+  const { stdout } = await gatehouse(["app", "add", "shop", "--address", "127.0.0.1"], { folder });
+  expect(stdout).toContain("cn=shop,ou=applications,dc=example,dc=com");
+  expect(stdout).toMatch(/The running server has not taken it in:\n.*a\.crt: there is no such file/);
+});
+
 describe("reload", () => {
   test("puts the configuration in force, or says what is wrong with it", async () => {
     const { folder } = await serving();
@@ -112,7 +122,10 @@ describe("export", () => {
   test("to a file that cannot be written leaves the server working", async () => {
     const { folder } = await serving();
     const { code, stderr } = await gatehouse(["export", "nowhere/out.ldif"], { folder });
-    expect([code, stderr]).toEqual([1, "gatehouse: nowhere/out.ldif: there is no such file\n"]);
+    expect([code, stderr]).toEqual([
+      1,
+      "through the running server at ldapi://gatehouse.sock\ngatehouse: nowhere/out.ldif: there is no such file\n",
+    ]);
     expect(await gatehouse(["export"], { folder })).toMatchObject({ code: 0 });
   });
 });
@@ -166,6 +179,17 @@ changetype: delete
     expect(stderr).toContain('bad.ldif:11: "shoeSize" is not an attribute of the schema');
     expect(stderr).toContain("nothing was imported");
     expect((await gatehouse(["export"], { folder })).stdout).not.toContain("uid=one");
+  });
+
+  test("ends with what the server refuses, and nothing behind it is sent", async () => {
+    const { folder } = await serving(units + person("one"));
+    await write(folder, "again.ldif", `${person("zero")}${person("one")}${person("two")}`);
+    const { code, stderr } = await gatehouse(["import", "again.ldif"], { folder });
+    expect(code).toBe(1);
+    expect(stderr).toContain("again.ldif has 1 error: 1 entry imported");
+    const { stdout } = await gatehouse(["export"], { folder });
+    expect(stdout).toContain("uid=zero");
+    expect(stdout).not.toContain("uid=two");
   });
 
   test("says what the server refuses, with the line, and goes on where it may", async () => {

@@ -79,6 +79,7 @@ describe("PLAIN under TLS", () => {
     ["three NULs", "\0wiki\0wiki\0secret"],
     ["no name", "\0\0wiki-secret"],
     ["no password", "\0wiki\0"],
+    ["a name as long as a message", `\0${"x".repeat(100_000)}\0secret`],
   ])("answers credentials of %s with a protocolError", async (_, credentials) => {
     const { client } = await started();
     client.send(send.saslBind(1, "PLAIN", credentials), send.whoAmI(2));
@@ -92,6 +93,25 @@ describe("PLAIN under TLS", () => {
     await client.result(3);
     expect(JSON.stringify(server.log)).not.toContain("a-wrong-secret");
   });
+});
+
+test("a uid that several users have lets in the one that an application sees, and where it sees several, none", async () => {
+  const { server, client } = await started();
+  const admin = await RawClient.connectTls(server.port, { ca: await readFile((await made!).ca) });
+  await admin.bind("cn=console,ou=applications,dc=example,dc=com", "console-secret");
+  admin.send(
+    send.add(2, "uid=ben,ou=groups,dc=example,dc=com", [
+      { type: "objectClass", values: ["inetOrgPerson"] },
+      { type: "cn", values: ["Another Ben"] },
+      { type: "sn", values: ["Ben"] },
+      { type: "userPassword", values: ["another-secret"] },
+    ]),
+  );
+  expect(await admin.result(2)).toMatchObject({ code: 0 });
+  // Through wiki, which lets in everybody, either could be meant; tracker lets in one of them, and says which.
+  client.send(plain(1, "ben", "ben-secret"), plain(2, "ben", "another-secret"), send.whoAmI(3));
+  const answers = await client.until(3);
+  expect(answers.map(({ code }) => code)).toEqual([0, 49, 0]);
 });
 
 describe("in the clear", () => {

@@ -118,7 +118,7 @@ describe("ldaps", () => {
 });
 
 describe("StartTLS", () => {
-  test("goes on in TLS on the same connection, and who bound before stays who it is", async () => {
+  test("goes on in TLS on the same connection, where nobody is who they were in the clear", async () => {
     const server = await started();
     const client = await RawClient.connect(server.port);
     expect((await rootDse(client)).supportedExtension).toContain(send.startTlsOid);
@@ -126,7 +126,8 @@ describe("StartTLS", () => {
     client.send(send.extended(2, send.startTlsOid));
     expect(await client.result(2)).toMatchObject({ code: 0, responseName: send.startTlsOid });
     await client.upgrade(await trusting());
-    expect(await client.whoAmI(3)).toBe(`dn:${wiki}`);
+    expect(await client.whoAmI(3)).toBe("");
+    expect((await client.bind(wiki, "wiki-secret", 5)).code).toBe(0);
     client.send(send.search(4, { filter: send.present("uid") }));
     expect((await client.until(4)).length).toBeGreaterThan(10);
     expect((await rootDse(client)).supportedExtension).not.toContain(send.startTlsOid);
@@ -162,7 +163,18 @@ describe("StartTLS", () => {
     expect(await client.result(1)).toMatchObject({ code: 0 });
     expect(await client.result(2)).toMatchObject({ code: 0 });
     await client.upgrade(await trusting());
-    expect(await client.whoAmI(3)).toBe(`dn:${wiki}`);
+    expect(await client.whoAmI(3)).toBe("");
+  });
+
+  test("lets a user in through any candidate, whoever bound in the clear before", async () => {
+    const server = await started();
+    const client = await RawClient.connect(server.port);
+    // console lets nobody log in through it.
+    await client.bind("cn=console,ou=applications,dc=example,dc=com", "console-secret");
+    expect((await client.bind(ann, "ann-secret", 2)).code).toBe(49);
+    await client.bind("cn=console,ou=applications,dc=example,dc=com", "console-secret", 3);
+    await client.startTls(await trusting(), 4);
+    expect((await client.bind(ann, "ann-secret", 5)).code).toBe(0);
   });
 
   test.each([
@@ -260,6 +272,17 @@ describe("where TLS is required", () => {
       [15, 0],
     ]);
     expect(audited(server).map(({ rule }) => rule)).toEqual(Array(13).fill("TLS required"));
+    expect(audited(server).map(({ target }) => target)).toEqual([
+      wiki,
+      "dc=example,dc=com",
+      "",
+      "cn=Subschema",
+      ...Array(5).fill(ann),
+      send.whoAmIOid,
+      "1.2.3",
+      "",
+      "",
+    ]);
     await client.startTls(await trusting(), 16);
     expect((await client.bind(wiki, "wiki-secret", 17)).code).toBe(0);
     client.send(send.search(18, { base: ann, scope: 0 }));
@@ -343,6 +366,17 @@ describe("a client's certificate", () => {
       expect(await client.result(1)).toMatchObject({ code: 49 });
       expect(await client.whoAmI(2)).toBe("");
     }
+  });
+
+  test("proves nothing any more once clientCA is taken out and the configuration read anew", async () => {
+    const server = await withClients();
+    const { server: pair } = await certificates();
+    const path = join(server.folder, "server.yaml");
+    await writeFile(path, (await readFile(path, "utf8")).replace(/^tls:.*$/m, `tls: ${JSON.stringify(pair)}`));
+    expect(await server.running.reload()).toEqual([]);
+    const client = await RawClient.connectTls(server.portOf(1), await trusting((await certificates()).wiki));
+    client.send(external(1));
+    expect(await client.result(1)).toMatchObject({ code: 48 });
   });
 
   test("does not help an application that may not call from this address", async () => {
