@@ -347,7 +347,9 @@ export class Connection {
     // A handshake has a limit of its own.
     if (this.#ended || this.#isShakingHands) return;
     const mostIdle = this.session.hasBound ? idleTime : Math.min(idleTime, idleTimeBeforeBind);
-    if (this.#hasStalled(now, writeStall)) {
+    // The administrator may page through an export for as long as they like.
+    const mayStall = this.session.channel.kind === "local";
+    if (!mayStall && this.#hasStalled(now, writeStall)) {
       this.#log.info({ session: this.session.number }, "a client that takes no answers was disconnected");
       this.destroy();
     } else if (this.#partialSince !== undefined && now - this.#partialSince > messageTime) {

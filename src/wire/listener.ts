@@ -23,6 +23,8 @@ import { Turn } from "./turn.js";
 
 /** How often connections are held against their limits on time, in milliseconds. */
 const checkEvery = 1000;
+/** Addresses named in one line of the log. */
+const mostNamed = 10;
 /** What is recorded in the place of an address for a Unix socket, which has none. */
 const localAddress = "local";
 
@@ -52,8 +54,9 @@ export class Listener {
   readonly #turn = new Turn();
   readonly #clock: NodeJS.Timeout;
   #numbered = 0;
-  /** Connections refused since that was last logged. */
+  /** Connections refused since that was last logged, and those of them that were too many of one address. */
   #refused = 0;
+  readonly #refusedOf = new Set<string>();
 
   constructor(shared: Omit<Shared, "rates">, { tls, proxies }: ListenerOptions = {}) {
     const { limits } = shared.services;
@@ -128,8 +131,10 @@ export class Listener {
     else this.#admit(arrival, address);
   }
 
-  #refuse(socket: Socket): void {
+  /** `address`: it has too many; without one, there are too many in all. */
+  #refuse(socket: Socket, address?: string): void {
     this.#refused++;
+    if (address !== undefined && this.#refusedOf.size < mostNamed) this.#refusedOf.add(address);
     socket.destroy();
   }
 
@@ -170,7 +175,7 @@ export class Listener {
   #counts(socket: Socket, address: string): boolean {
     const open = this.#byAddress.get(address) ?? 0;
     if (open >= this.#shared.services.limits.connectionsPerAddress) {
-      this.#refuse(socket);
+      this.#refuse(socket, address);
       return false;
     }
     this.#byAddress.set(address, open + 1);
@@ -224,10 +229,10 @@ export class Listener {
     for (const connection of this.#sockets.values()) connection?.checkTime(now);
     if (this.#refused === 0) return;
     const { log } = this.#shared.telemetry;
-    log.warn(
-      { refused: this.#refused, connections: this.#sockets.size },
-      "connections were refused: too many are open",
-    );
+    const [refused, open, addresses] = [this.#refused, this.#sockets.size, [...this.#refusedOf]];
+    const limit = addresses.length > 0 ? "connectionsPerAddress" : "connections";
+    log.warn({ refused, open, limit, addresses }, "connections were refused: too many are open");
+    this.#refusedOf.clear();
     this.#refused = 0;
   }
 
