@@ -50,11 +50,11 @@ def start_tls(url, ca, other_ca):
     fails(ldap.OPERATIONS_ERROR, connection.extop_s, ldap.extop.ExtendedRequest("1.3.6.1.4.1.1466.20037", None))
     reads(connection)
     connection.unbind_s()
-    # Who bound in the clear stays who it is.
+    # Who bound in the clear is nobody under TLS.
     connection = connect(url, ca)
     connection.simple_bind_s(WIKI, "wiki-secret")
     connection.start_tls_s()
-    assert connection.whoami_s() == "dn:" + WIKI
+    assert connection.whoami_s() == ""
     fails(ldap.CONNECT_ERROR, connect(url, other_ca).start_tls_s)
 
 
