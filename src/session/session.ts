@@ -3,6 +3,7 @@
 // else runs at the same time, and every operation gets exactly one result, whatever happens in it.
 import { type Application, admitsAlike } from "../access/application.js";
 import type { Channel } from "../access/channel.js";
+import type { Directory } from "../access/directory.js";
 import { anonymous, localAdministrator, Permissions, type Subject } from "../access/permissions.js";
 import { View } from "../access/view.js";
 import {
@@ -80,6 +81,9 @@ class Operation implements Stopping {
 }
 
 const canceled: Result = Object.freeze({ code: "canceled" });
+
+/** What nobody sees, the same for everybody who is nobody. */
+const anonymousViews = new WeakMap<Directory, View>();
 
 /** What all sessions of a server share. */
 export interface Shared {
@@ -188,7 +192,12 @@ export class Session implements Caller {
 
   #viewAs(subject: Subject): View {
     const { directory } = this.#services;
-    return new View(directory, new Permissions(subject, directory.store.schema, directory.computed));
+    const make = () => new View(directory, new Permissions(subject, directory.store.schema, directory.computed));
+    if (subject !== anonymous) return make();
+    // Thousands of connections may be nobody's, each in the same way.
+    const view = anonymousViews.get(directory) ?? make();
+    anonymousViews.set(directory, view);
+    return view;
   }
 
   /**

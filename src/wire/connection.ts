@@ -16,7 +16,7 @@ import type { Turn } from "./turn.js";
 
 /** Answers are handed to the socket when there are so many bytes of them, or when their turn ends. */
 const flushBytes = 64 * 1024;
-const firstCapacity = 2048;
+const firstCapacity = 256;
 /** Memory for answers that a connection keeps while it has nothing to say. */
 const keptCapacity = 8 * 1024;
 /** How long a client may take to hear why it is disconnected, in milliseconds. */
