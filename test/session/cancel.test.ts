@@ -6,6 +6,7 @@ import { units } from "../cli/gatehouse.js";
 import * as send from "../support/raw-client.js";
 import { RawClient, responseTags } from "../support/raw-client.js";
 import { startedServer } from "../support/server.js";
+import { Random } from "../wire/hostile-bytes.js";
 
 const console = "cn=console,ou=applications,dc=example,dc=com";
 const people = "ou=people,dc=example,dc=com";
@@ -192,4 +193,54 @@ describe("a Cancel", () => {
     const [entry] = await client.until(6);
     expect(entry?.attributes.get("supportedExtension")?.map(String)).toContain(send.cancelOid);
   });
+});
+
+const stormSeed = Number(process.env.GATEHOUSE_FUZZ_SEED ?? Math.floor(Math.random() * 0x7fffffff));
+
+test(`a storm of Cancels, Abandons and lost connections leaves each operation one answer at most (GATEHOUSE_FUZZ_SEED=${stormSeed})`, {
+  timeout: 60_000,
+}, async () => {
+  const server = await startedServer();
+  const random = new Random(stormSeed);
+  const storm = async () => {
+    const client = await RawClient.connect(server.port);
+    await client.bind(console, "console-secret");
+    const abandoned = new Set<number>();
+    const messages: Buffer[] = [];
+    const last = 400;
+    for (let id = 2; id < last; id++) {
+      const target = 2 + random.below(id);
+      const change = { modification: 2, type: "description", values: [`${id}`] };
+      const kind = random.below(6);
+      if (kind === 0) messages.push(send.search(id, { base: people, scope: 1 }));
+      else if (kind < 3) messages.push(send.modify(id, ann, [change]));
+      else if (kind === 3) messages.push(send.whoAmI(id));
+      else if (kind === 4) messages.push(cancel(id, target));
+      else {
+        messages.push(send.abandon(id, target));
+        abandoned.add(target).add(id);
+      }
+    }
+    client.send(...messages, send.bind(last, "", ""));
+    if (random.below(3) === 0) {
+      await client.next();
+      client.socket.resetAndDestroy();
+      return;
+    }
+    // The bind waits for all before it.
+    const all = await client.until(last);
+    client.socket.destroy();
+    const answers = all.filter(({ tag }) => tag !== responseTags.entry);
+    const ids = answers.map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+    const owed = Array.from({ length: last - 1 }, (_, n) => n + 2).filter((id) => !abandoned.has(id));
+    expect(owed.filter((id) => !ids.includes(id))).toEqual([]);
+    expect(
+      [...new Set(answers.map(({ code }) => code))].every((code) => [0, 51, 118, 119, 120, 121].includes(code)),
+    ).toBe(true);
+  };
+  for (let round = 0; round < 3; round++) await Promise.all(Array.from({ length: 10 }, storm));
+  await expect.poll(() => server.running.metrics.snapshot().connections.open).toBe(0);
+  // The store is looked through for faults when the server has stopped.
+  await server.stop();
 });
