@@ -102,7 +102,8 @@ export class LocalClient {
         return true;
       });
     } catch (error) {
-      this.#fail(error as Error);
+      const why = error instanceof Error ? error.message : String(error);
+      this.#fail(new LdapError("protocolError", `what answers at the socket does not speak LDAP: ${why}`));
       this.#socket.destroy();
     }
   }
