@@ -231,6 +231,8 @@ export class Connection {
     this.flush();
     const socket = this.#socket;
     socket.off("data", this.#onData).off("drain", this.#onDrain).off("end", this.#onEnd);
+    // A client that says no more in the middle of a handshake will never finish it.
+    socket.allowHalfOpen = false;
     this.#isShakingHands = true;
     this.#entrance.secure(socket, (secured) => {
       this.#isShakingHands = false;

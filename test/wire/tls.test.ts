@@ -220,6 +220,23 @@ describe("StartTLS", () => {
     await client.closed;
   });
 
+  test("whose client closes its half before the handshake is over is let go at once", async () => {
+    const server = await started();
+    for (const begun of ["", "16030100c8010000c40303"]) {
+      const client = await RawClient.connect(server.port);
+      client.send(send.extended(1, send.startTlsOid));
+      await client.result(1);
+      client.socket.removeAllListeners("data");
+      client.socket.resume();
+      const began = performance.now();
+      client.socket.end(Buffer.from(begun, "hex"));
+      await client.closed;
+      // handshakeTime is ten seconds.
+      expect(performance.now() - began).toBeLessThan(3000);
+    }
+    await expect.poll(() => server.running.metrics.snapshot().connections.open).toBe(0);
+  });
+
   test("whose handshake is under way when the server stops is cut off", async () => {
     const server = await started();
     const client = await RawClient.connect(server.port);
