@@ -7,10 +7,12 @@ import type { NormalForm } from "../model/schema.js";
 import type { Asked, LocalClient } from "../wire/local-client.js";
 import { requestOf } from "./change-records.js";
 import { type EntryReader, refusalOf } from "./entry-reader.js";
+import { Failure, sentencesOf } from "./failure.js";
 import { checkPasswords } from "./import-passwords.js";
 import { ImportProblems } from "./import-problems.js";
 import type { ImportOptions, ImportOutcome } from "./import-run.js";
 import { type ImportSource, repeatable } from "./import-source.js";
+import { counted } from "./output.js";
 
 /** Requests that wait for their answers, where what one of them is refused for does not matter to the others. */
 const mostWaiting = 32;
@@ -41,6 +43,8 @@ class OnlineImport {
   readonly #faultyLines = new Set<number>();
   /** The entries being added, by their names: what is below one of them waits for it. */
   readonly #adding = new Map<NormalForm, Promise<void>>();
+  /** Why nothing more can be sent. Kept, because it may come while nobody waits for an answer. */
+  #lost: Error | undefined;
   #uuids = 0;
   #entries = 0;
   #changes = 0;
@@ -66,6 +70,14 @@ class OnlineImport {
       });
       await this.#settle();
     }
+    if (this.#lost) {
+      const done = `${counted(this.#entries, "entry", "entries")} and ${counted(this.#changes, "change")}`;
+      throw new Failure([
+        ...this.#problems.lines(),
+        ...sentencesOf(this.#lost),
+        `${this.#source.name} was not imported to its end: the server has confirmed ${done}, and may have taken what was under way`,
+      ]);
+    }
     return {
       problems: this.#problems,
       entries: this.#entries,
@@ -76,6 +88,7 @@ class OnlineImport {
   }
 
   #goesOn(): boolean {
+    if (this.#lost) return false;
     return this.#problems.count === 0 || this.#options.continues === true;
   }
 
@@ -126,25 +139,28 @@ class OnlineImport {
     const above = dn.parent?.normal(schema);
     const most = this.#options.continues ? mostWaiting : inOrder;
     while (this.#adding.size >= most) await Promise.race(this.#adding.values());
+    const normal = dn.normal(schema);
     if (above !== undefined) await this.#adding.get(above);
+    // The same name a second time: what becomes of it depends on the first.
+    await this.#adding.get(normal);
     if (!this.#goesOn()) return;
     const attributes = this.#reader.written(record);
-    const normal = dn.normal(schema);
     const asking = this.#ask(record.line, { operation: "add", dn, attributes }, () => this.#entries++);
-    const added = asking.finally(() => this.#adding.delete(normal));
-    this.#adding.set(normal, added);
-    // Whoever waits for it hears of a failure; until then it is nobody's.
-    added.catch(() => {});
+    this.#adding.set(
+      normal,
+      asking.finally(() => this.#adding.delete(normal)),
+    );
   }
 
+  /** Never rejects: what the server refuses is a problem of the record, anything else ends the import. */
   async #ask(line: number, asked: Asked, done: () => void): Promise<void> {
     try {
       await this.#client.request(asked);
       done();
     } catch (error) {
-      // Without the server, nothing that follows can be sent either; and what it refuses is not what it did not hear.
-      if (!(error instanceof LdapError) || this.#client.failure) throw error;
-      this.#problems.add(line, error.message);
+      // Without the server, nothing that follows can be sent either; and what it did not hear it has not refused.
+      if (error instanceof LdapError && !this.#client.failure) this.#problems.add(line, error.message);
+      else this.#lost ??= error instanceof Error ? error : new Error(String(error));
     }
   }
 
