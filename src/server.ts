@@ -93,7 +93,12 @@ export async function startServer(settings: Settings, options: ServerOptions): P
     store.onCommit(() => metrics.committed(1));
     const telemetry = { log, audit, metrics };
     const listener = new Listener({ services, telemetry }, { tls: settings.tlsFiles, proxies: server.proxyProtocol });
-    closers.push(() => listener.close(grace));
+    closers.push(async () => {
+      // Whoever still waits for a password to be looked at by then is told that the server stops.
+      const late = setTimeout(() => void hasher.close(), grace);
+      await listener.close(grace);
+      clearTimeout(late);
+    });
     const certificates = new Certificates(listener, settings, log, clock);
     closers.push(async () => certificates.close());
     const parts: Reloaded = { folder, started: server, applications, audit, certificates, log };

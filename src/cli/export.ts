@@ -122,7 +122,7 @@ async function shown(source: Source, write: (piece: Buffer) => Promise<void>): P
   const entries = await source(async (piece) => {
     await write(piece);
     bytes += piece.length;
-    progress.show(bytes, 0);
+    progress.show(bytes, undefined);
   });
   progress.end();
   return entries;

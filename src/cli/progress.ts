@@ -2,6 +2,7 @@
 
 const interval = 100; // ms
 const barWidth = 24;
+const mebibyte = 1024 * 1024;
 
 export class Progress {
   readonly #total: number | undefined;
@@ -13,10 +14,15 @@ export class Progress {
     this.#total = total;
   }
 
-  show(bytes: number, entries: number): void {
+  /** `entries`: undefined where they are not counted on the way. */
+  show(bytes: number, entries: number | undefined): void {
     const now = performance.now();
     if (!process.stderr.isTTY || now - this.#last < interval) return;
     this.#last = now;
+    if (entries === undefined) {
+      process.stderr.write(`\r\x1b[K${Math.round(bytes / mebibyte)} MiB`);
+      return;
+    }
     const rate = Math.round(entries / ((now - this.#began) / 1000));
     const done = this.#total ? Math.min(1, bytes / this.#total) : undefined;
     const bar =

@@ -6,17 +6,6 @@ import { LocalClient } from "../wire/local-client.js";
 import { sentencesOf } from "./failure.js";
 import { note, print } from "./output.js";
 
-/** The same, for work on the directory: says to whom it speaks, for a configuration may be a copy of another's. */
-export async function throughRunningServer<T>(
-  settings: Settings,
-  work: (client: LocalClient) => Promise<T>,
-): Promise<T | undefined> {
-  return withRunningServer(settings, (client, text) => {
-    note(`through the running server at ${text}`);
-    return work(client);
-  });
-}
-
 /** Runs `work` with the server that runs; where none can be reached, gives undefined. */
 export async function withRunningServer<T>(
   { server }: Settings,
@@ -32,6 +21,17 @@ export async function withRunningServer<T>(
     }
   }
   return undefined;
+}
+
+/** The same, for work on the directory: says to whom it speaks, for a configuration may be a copy of another's. */
+export async function throughRunningServer<T>(
+  settings: Settings,
+  work: (client: LocalClient) => Promise<T>,
+): Promise<T | undefined> {
+  return withRunningServer(settings, (client, text) => {
+    note(`through the running server at ${text}`);
+    return work(client);
+  });
 }
 
 /** Lets the server read its configuration anew; gives the faults that it found. */

@@ -163,3 +163,5 @@ export interface Cancellation {
 }
 
 export const success: Result = Object.freeze({ code: "success" });
+/** RFC 3909 2.3; of an abandoned operation it is only recorded. */
+export const canceled: Result = Object.freeze({ code: "canceled" });

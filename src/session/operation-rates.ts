@@ -17,17 +17,32 @@ export class OperationRates {
     this.#perSecond = perSecond;
   }
 
-  /**
-   * Counts one operation of an application at the time `now`; gives how long, in milliseconds, nothing more may be taken
-   * of the connection that it came on.
-   */
+  get isLimited(): boolean {
+    return this.#perSecond > 0;
+  }
+
+  /** Counts one operation of an application at the time `now`; gives what `rest` gives from then on. */
   charge(application: string, now: number): number {
-    const perSecond = this.#perSecond;
-    if (perSecond === 0) return 0;
-    const bucket = this.#buckets.get(application) ?? { left: perSecond, at: now };
+    if (!this.isLimited) return 0;
+    this.#filled(application, now).left -= 1;
+    return this.rest(application, now);
+  }
+
+  /**
+   * How long, in milliseconds from `now`, nothing more may be taken of any connection of an application. They all wait for
+   * the same, so that none gets ahead by being new, and what was taken in advance is at most one for each that is open.
+   */
+  rest(application: string, now: number): number {
+    if (!this.isLimited) return 0;
+    const { left } = this.#filled(application, now);
+    return left >= 0 ? 0 : (-left * 1000) / this.#perSecond;
+  }
+
+  #filled(application: string, now: number): Bucket {
+    const bucket = this.#buckets.get(application) ?? { left: this.#perSecond, at: now };
     this.#buckets.set(application, bucket);
-    bucket.left = Math.min(perSecond, bucket.left + ((now - bucket.at) * perSecond) / 1000) - 1;
+    bucket.left = Math.min(this.#perSecond, bucket.left + ((now - bucket.at) * this.#perSecond) / 1000);
     bucket.at = now;
-    return bucket.left >= 0 ? 0 : (-bucket.left * 1000) / perSecond;
+    return bucket;
   }
 }

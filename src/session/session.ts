@@ -11,6 +11,7 @@ import {
   type Answering,
   type Answers,
   type Cancellation,
+  canceled,
   type OperationName,
   type Request,
   type Result,
@@ -80,8 +81,6 @@ class Operation implements Stopping {
   }
 }
 
-const canceled: Result = Object.freeze({ code: "canceled" });
-
 /** What nobody sees, the same for everybody who is nobody. */
 const anonymousViews = new WeakMap<Directory, View>();
 
@@ -111,8 +110,6 @@ export class Session implements Caller {
   #allEnded: (() => void)[] = [];
   #closed = false;
   #awaitsTls = false;
-  /** Until when nothing more may be taken, in milliseconds of `performance.now()`. */
-  #restsUntil = 0;
 
   constructor({ services, telemetry, rates }: Shared, number: number, channel: Channel) {
     this.#services = services;
@@ -151,14 +148,11 @@ export class Session implements Caller {
     this.become(anonymous);
   }
 
-  /** Whether the last operation was one too many for its application. */
-  get isResting(): boolean {
-    return this.#restsUntil !== 0;
-  }
-
   /** How long nothing more may be taken, in milliseconds, because the application asks too fast. */
   get restTime(): number {
-    return this.#restsUntil === 0 ? 0 : Math.max(0, this.#restsUntil - performance.now());
+    if (!this.#rates.isLimited) return 0;
+    const now = performance.now();
+    return Math.max(0, ...this.#counting().map(({ name }) => this.#rates.rest(name, now)));
   }
 
   get subject(): Subject {
@@ -214,7 +208,9 @@ export class Session implements Caller {
     if (this.#binding || this.#awaitsTls) throw new Error("a request was taken while it had to wait");
     this.#followRegistry();
     const operation = new Operation(request, this.#subject);
-    this.#charge(operation.began);
+    if (this.#rates.isLimited && request.operation !== "bind") {
+      for (const { name } of this.#counting()) this.#rates.charge(name, operation.began);
+    }
     if (request.operation === "bind") return this.#begin(operation, this.#bind(operation));
     const answering = this.#perform(operation);
     if ("code" in answering) {
@@ -280,14 +276,11 @@ export class Session implements Caller {
     return this.#underway.size === 0 ? Promise.resolve() : new Promise((resolve) => this.#allEnded.push(resolve));
   }
 
-  #charge(now: number): void {
+  /** The applications that what is asked here counts for. A bind counts for none: who asks is known when it has ended. */
+  #counting(): readonly Application[] {
     const subject = this.#subject;
-    const bound = this.#application;
-    let rest = 0;
-    if (subject.kind === "user") {
-      for (const { name } of subject.applications) rest = Math.max(rest, this.#rates.charge(name, now));
-    } else if (bound) rest = this.#rates.charge(bound.name, now);
-    this.#restsUntil = rest === 0 ? 0 : now + rest;
+    if (subject.kind === "user") return subject.applications;
+    return this.#application ? [this.#application] : [];
   }
 
   #perform(operation: Operation): Answering {

@@ -3,7 +3,7 @@
 import type { Socket } from "node:net";
 import { BerWriter } from "../ber/writer.js";
 import type { Limits } from "../model/limits.js";
-import type { Answers, Request, Result } from "../model/message.js";
+import { type Answers, canceled, type Request, type Result } from "../model/message.js";
 import { type Session, SessionError, type Stopping, type Underway } from "../session/session.js";
 import type { Log } from "../telemetry/log.js";
 import { DecodeError, decodeMessage, type Rejected } from "./decode.js";
@@ -23,6 +23,8 @@ const keptCapacity = 8 * 1024;
 const goodbyeTime = 1000;
 /** Messages of one connection are worked on for so long, in milliseconds; then it is the others' turn. */
 const longestTurn = 10;
+/** Who has to rest looks again after so long at the latest, in milliseconds. */
+const longestRest = 10_000;
 /** The clock is looked at once in so many bytes of messages: what is long takes long. */
 const bytesPerLook = 1024;
 
@@ -80,7 +82,7 @@ export class Connection {
   /** When something last happened, for the limits on time; in milliseconds of `performance.now()`. */
   #lastHeard = performance.now();
   #partialSince: number | undefined;
-  /** Bytes that the kernel had not taken when last looked at, and since when it is these. */
+  /** Bytes that the kernel had not taken when last looked at (0: nothing waits), and since when it is these. */
   #untaken = 0;
   #untakenSince = 0;
 
@@ -124,10 +126,6 @@ export class Connection {
   /** Ends when nothing more can come and everything is answered. */
   #endIfDone(): void {
     if (this.#hasHeardAll && !this.#paused && this.#answering === 0) this.end();
-  }
-
-  get isEnded(): boolean {
-    return this.#ended;
   }
 
   /** Works on what a chunk brings; without one, on what was kept back before. */
@@ -176,7 +174,7 @@ export class Connection {
       this.#taken = 0;
       if (performance.now() < this.#turnEnds) return true;
       setImmediate(() => this.#readOn());
-    } else this.#rest();
+    }
     this.#paused = true;
     this.#socket.pause();
     return false;
@@ -190,20 +188,24 @@ export class Connection {
       session.isBinding ||
       this.#owesBind ||
       session.awaitsTls ||
-      session.restTime > 0 ||
+      this.#mustRest() ||
       this.#finishing !== undefined ||
       this.#socket.writableNeedDrain
     );
   }
 
-  /** Where the application asks too fast: reads on when it may ask again. */
-  #rest(): void {
-    if (this.#resting || !this.session.isResting) return;
-    this.#resting = setTimeout(() => {
-      this.#resting = undefined;
-      if (this.session.restTime > 0) this.#rest();
-      else this.#readOn();
-    }, Math.ceil(this.session.restTime)).unref();
+  /** Whether the application asks too fast. Then, and always then, the clock is set for when it may ask again. */
+  #mustRest(): boolean {
+    const { restTime } = this.session;
+    if (restTime === 0) return false;
+    this.#resting ??= setTimeout(
+      () => {
+        this.#resting = undefined;
+        this.#readOn();
+      },
+      Math.min(Math.ceil(restTime), longestRest),
+    ).unref();
+    return true;
   }
 
   #readOn(): void {
@@ -363,7 +365,8 @@ export class Connection {
 
   /** Whether the client has taken nothing at all for so long: one that takes little at a time is only slow. */
   #hasStalled(now: number, writeStall: number): boolean {
-    const untaken = this.#socket.writableLength === 0 ? 0 : (this.#lowest._handle?.writeQueueSize ?? 0);
+    // One more than the kernel has: TLS may keep everything to itself, as while a client renegotiates and never ends it.
+    const untaken = this.#socket.writableLength === 0 ? 0 : (this.#lowest._handle?.writeQueueSize ?? 0) + 1;
     if (untaken === 0 || untaken !== this.#untaken) {
       this.#untaken = untaken;
       this.#untakenSince = now;
@@ -422,5 +425,3 @@ export class Connection {
     this.#wake();
   }
 }
-
-const canceled: Result = { code: "canceled" };

@@ -127,7 +127,9 @@ export class LocalClient {
     const value = reader.done ? Buffer.alloc(0) : Buffer.from(reader.octets(0x8b));
     if (!waiting) {
       // A Notice of Disconnection (RFC 4511 4.4.1) has message ID 0.
-      this.#fail(new LdapError(code, message));
+      const what =
+        id === 0 ? `the server has ended the connection: ${message}` : "the server answers what was not asked";
+      this.#fail(new LdapError(id === 0 ? code : "protocolError", what));
       return;
     }
     this.#waiting.delete(id);

@@ -1,9 +1,11 @@
 // The built server is killed while clients write. What it had acknowledged is there afterwards, each write whole, and
 // the store has no faults. CRASH_ROUNDS=20 runs more rounds, CRASH_SEED=N runs a certain one again.
+
 import { once } from "node:events";
 import { expect, onTestFinished, test } from "vitest";
 import { gatehouse, installation, start, units, write } from "../cli/gatehouse.js";
 import { applicationDn, groupDn, suffix, userDn } from "../support/conversation.js";
+import { randomFrom } from "../support/random.js";
 import * as raw from "../support/raw-client.js";
 import { RawClient, responseTags } from "../support/raw-client.js";
 
@@ -12,17 +14,6 @@ const seed = Number(process.env.CRASH_SEED ?? Date.now() % 1_000_000);
 const connections = 8;
 /** A round is ended after at most so many acknowledged writes. */
 const mostWrites = 1500;
-
-/** A generator of numbers from 0 to 1 that a seed determines (mulberry32). */
-function randomFrom(start: number): () => number {
-  let state = start;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** What is known of an entry: its mail and whether it is in the group; undefined: it is not there. */
 type State = { readonly mail: string; readonly isMember: boolean } | undefined;

@@ -47,6 +47,38 @@ test("a connection that nobody has bound is closed sooner than one that somebody
   expect(await bound!.whoAmI(2)).toBe(`dn:${wiki}`);
 });
 
+test("an application that connects anew for each question is held to its rate, and starves no connection that stays", async () => {
+  const perSecond = 20;
+  const { port } = await startedServer({ limits: { operationsPerSecond: perSecond } });
+  const staying = await RawClient.connect(port);
+  await staying.bind(wiki, "wiki-secret");
+  const began = performance.now();
+  let answered = 0;
+  const comeAndGo = async () => {
+    while (performance.now() - began < 3000) {
+      const client = await RawClient.connect(port);
+      await client.bind(wiki, "wiki-secret");
+      await client.whoAmI(2);
+      answered++;
+      client.socket.destroy();
+    }
+  };
+  let longest = 0;
+  const stay = async () => {
+    for (let id = 2; performance.now() - began < 3000; id++) {
+      const asked = performance.now();
+      await staying.whoAmI(id);
+      longest = Math.max(longest, performance.now() - asked);
+    }
+  };
+  await Promise.all([comeAndGo(), comeAndGo(), comeAndGo(), comeAndGo(), stay()]);
+  // What one second allows may come at once, and each of the five may be one ahead.
+  const seconds = (performance.now() - began) / 1000;
+  expect(answered).toBeLessThan(perSecond * (seconds + 1) + 5);
+  expect(answered).toBeGreaterThan(perSecond);
+  expect(longest).toBeLessThan(1500);
+});
+
 describe("a client that has said all and closed its half of the connection", () => {
   test("gets its answers, and then the connection is closed", async () => {
     const { port, running } = await startedServer();
@@ -168,6 +200,20 @@ describe("a server that stops", () => {
       [1, 0],
       [0, 52],
     ]);
+  });
+
+  test("does not wait for all passwords that wait to be looked at", async () => {
+    // Each takes about a second; they would be a minute together.
+    const server = await startedServer({ cost: 13 });
+    const clients = await Promise.all(Array.from({ length: 100 }, () => RawClient.connect(server.port)));
+    for (const client of clients) client.send(send.bind(1, "uid=nobody,dc=example,dc=com", "x"));
+    await clients[0]!.whoAmI(2).catch(() => {});
+    const began = performance.now();
+    const [answers] = await Promise.all([Promise.all(clients.map((client) => client.rest())), server.stop()]);
+    expect(performance.now() - began).toBeLessThan(15_000);
+    // Whose turn did not come is told so, and in no other words than these.
+    const results = answers.flatMap((all) => all.filter(({ id }) => id === 1));
+    expect(results.every(({ code }) => code === 49 || code === 52)).toBe(true);
   });
 
   test("can be told to stop while clients come and go", async () => {

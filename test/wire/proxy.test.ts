@@ -1,5 +1,6 @@
 // The PROXY header on a listener: whose address a connection has, when a header is due, and what becomes of connections
 // that begin otherwise. What a header may look like is proxy-header.test.ts's; real balancers are in test/clients.
+
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
@@ -10,6 +11,7 @@ import { connect as connectTls } from "node:tls";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { testCertificates } from "../support/certificates.js";
 import { applicationDn, suffix } from "../support/conversation.js";
+import { randomFrom } from "../support/random.js";
 import * as send from "../support/raw-client.js";
 import { noticeOfDisconnection, RawClient } from "../support/raw-client.js";
 import { type ServerSetting, type StartedServer, saltedSha, startedServer } from "../support/server.js";
@@ -487,15 +489,4 @@ function garbage(random: () => number): Buffer {
   const kept = start.subarray(0, Math.floor(random() * start.length));
   const rest = Buffer.alloc(Math.floor(random() ** 4 * 20_000), 0).map(() => Math.floor(random() * 256));
   return Buffer.concat([kept, Buffer.of(0), rest]);
-}
-
-/** A generator of numbers from 0 to 1 that a seed determines (mulberry32). */
-function randomFrom(start: number): () => number {
-  let state = start;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
