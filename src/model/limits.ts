@@ -29,6 +29,13 @@ export const limitTable = {
     least: 1 * KiB,
     means: "The largest message taken from a client that has not bound yet.",
   },
+  unfinishedBytes: {
+    unit: "bytes",
+    default: 64 * MiB,
+    least: 1 * MiB,
+    means:
+      "Memory for messages begun and not finished, of all clients that have not bound; whose message goes beyond it is disconnected.",
+  },
   messageTime: {
     unit: "milliseconds",
     default: 30 * seconds,
@@ -98,6 +105,13 @@ export const limitTable = {
     default: 2 * minutes,
     least: 1 * seconds,
     means: "The same for a connection that nobody has bound, where that is shorter.",
+  },
+  searchesSending: {
+    unit: "count",
+    default: 256,
+    least: 1,
+    means:
+      "Searches that send entries at one time; others wait, and make clients that take nothing give up their place.",
   },
   writeStall: {
     unit: "milliseconds",

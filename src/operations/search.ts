@@ -234,6 +234,8 @@ class Run {
   }
 
   async *batches(): AsyncGenerator<EntryBatch, void, void> {
+    // It may have waited for its turn, and been given up meanwhile.
+    if (!this.#goesOn()) return;
     const writer = new BerWriter(batchBytes / 4);
     let ends: number[] = [];
     this.#rest ??= new EntryStream((this.#found ?? this.#search()).batches());

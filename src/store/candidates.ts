@@ -11,7 +11,7 @@ import type { Row } from "./rows.js";
 /** Ids read in one go before others get their turn. */
 const idsAtATime = 256;
 /** Rows read in one go by a scan over all entries. */
-const rowsAtATime = 500;
+const rowsAtATime = 100;
 /** A list of at most so many ids is answered without waiting. */
 const quickIds = 64;
 

@@ -10,6 +10,7 @@ import { DecodeError, decodeMessage, type Rejected } from "./decode.js";
 import { isAnswered, writeEntries, writeNotice, writeResult } from "./encode.js";
 import { Framing, FramingError } from "./framing.js";
 import { Dispatched, type DispatchingSocket } from "./ldapjs-server.js";
+import { Places } from "./places.js";
 import { isProxyHeader, untrustedHeader } from "./proxy-header.js";
 import { type Secured, tlsChannel } from "./tls-server.js";
 import type { Turn } from "./turn.js";
@@ -25,6 +26,11 @@ const goodbyeTime = 1000;
 const longestTurn = 10;
 /** Who has to rest looks again after so long at the latest, in milliseconds. */
 const longestRest = 10_000;
+/**
+ * Searches of one connection that send entries at once; others wait for one of them to end. They share one socket, so more
+ * of them are no faster, and each holds what it has read until the client takes it.
+ */
+const mostSending = 4;
 /** The clock is looked at once in so many bytes of messages: what is long takes long. */
 const bytesPerLook = 1024;
 
@@ -33,6 +39,10 @@ export interface Entrance {
   readonly limits: Limits;
   readonly turn: Turn;
   readonly log: Log;
+  /** The memory that unfinished messages of all who have not bound take. */
+  readonly unfinished: { bytes: number };
+  /** Where searches of all connections send entries from. */
+  readonly sending: Places;
   /** Makes TLS of a socket that nobody reads any more (StartTLS). */
   secure(socket: Socket, done: (secured: Secured) => void): void;
   /** A connection of ldapjs. */
@@ -79,9 +89,13 @@ export class Connection {
   #answering = 0;
   /** Answers that wait for the client to take earlier ones. */
   #waiting: (() => void)[] = [];
+  /** Where its searches send entries from. */
+  readonly #sending = new Places(mostSending);
   /** When something last happened, for the limits on time; in milliseconds of `performance.now()`. */
   #lastHeard = performance.now();
   #partialSince: number | undefined;
+  /** Its part of `unfinished`. */
+  #held = 0;
   /** Bytes that the kernel had not taken when last looked at (0: nothing waits), and since when it is these. */
   #untaken = 0;
   #untakenSince = 0;
@@ -146,8 +160,22 @@ export class Connection {
       this.#fail(error);
     }
     this.#beginTls();
+    this.#hold(this.#ended || this.session.hasBound ? 0 : this.#framing.held);
     this.#partialSince = this.#framing.isPartial && !this.#paused ? (this.#partialSince ?? now) : undefined;
     if (this.#flushDue) this.#turn.answered(this);
+  }
+
+  /** Counts the memory that an unfinished message takes of somebody whom nobody knows. */
+  #hold(bytes: number): void {
+    const { unfinished } = this.#entrance;
+    unfinished.bytes += bytes - this.#held;
+    this.#held = bytes;
+    if (bytes > 0 && unfinished.bytes > this.#limits.unfinishedBytes) {
+      this.disconnect({
+        code: "busy",
+        message: "too many messages are begun and not finished; bind first, or try again later",
+      });
+    }
   }
 
   /** Turns what ends a connection into its end; anything else that is thrown here is a mistake of ours. */
@@ -289,7 +317,10 @@ export class Connection {
     this.#answering++;
     if (request.operation === "bind") this.#owesBind = true;
     try {
-      const result = await this.#sendEntries(request, answers, stopping);
+      const result =
+        request.operation === "search"
+          ? await this.#inPlace(() => this.#sendEntries(request, answers, stopping))
+          : await this.#sendEntries(request, answers, stopping);
       this.#answering--;
       if (request.operation === "bind") this.#owesBind = false;
       if (!stopping.isAbandoned) {
@@ -304,6 +335,19 @@ export class Connection {
     } catch (error) {
       this.#log.error({ err: error, session: this.session.number }, "answers could not be sent");
       this.destroy();
+    }
+  }
+
+  async #inPlace(send: () => Promise<Result>): Promise<Result> {
+    // The administrator waits for nobody.
+    const shared = this.#isLocal ? undefined : this.#entrance.sending;
+    await this.#sending.take();
+    await shared?.take();
+    try {
+      return await send();
+    } finally {
+      shared?.giveBack();
+      this.#sending.giveBack();
     }
   }
 
@@ -352,10 +396,8 @@ export class Connection {
     if (this.#ended || this.#isShakingHands) return;
     const mostIdle = this.session.hasBound ? idleTime : Math.min(idleTime, idleTimeBeforeBind);
     // The administrator may page through an export for as long as they like.
-    const mayStall = this.session.channel.kind === "local";
-    if (!mayStall && this.#hasStalled(now, writeStall)) {
-      this.#log.info({ session: this.session.number }, "a client that takes no answers was disconnected");
-      this.destroy();
+    if (!this.#isLocal && this.#stalledFor(now) > writeStall) {
+      this.giveUp();
     } else if (this.#partialSince !== undefined && now - this.#partialSince > messageTime) {
       this.disconnect({ code: "protocolError", message: "a message was begun and not finished in time" });
     } else if (this.#answering === 0 && !this.#resting && now - this.#lastHeard > mostIdle) {
@@ -363,15 +405,30 @@ export class Connection {
     }
   }
 
-  /** Whether the client has taken nothing at all for so long: one that takes little at a time is only slow. */
-  #hasStalled(now: number, writeStall: number): boolean {
+  get #isLocal(): boolean {
+    return this.session.channel.kind === "local";
+  }
+
+  /** Since when a search of it has been waiting for the client to take anything. */
+  get waitsSince(): number | undefined {
+    return this.#waiting.length > 0 && this.#untaken > 0 && !this.#isLocal ? this.#untakenSince : undefined;
+  }
+
+  /** Disconnects a client that takes none of its answers. */
+  giveUp(): void {
+    this.#log.info({ session: this.session.number }, "a client that takes no answers was disconnected");
+    this.destroy();
+  }
+
+  /** For how long the client has taken nothing at all, in milliseconds: one that takes little at a time is only slow. */
+  #stalledFor(now: number): number {
     // One more than the kernel has: TLS may keep everything to itself, as while a client renegotiates and never ends it.
     const untaken = this.#socket.writableLength === 0 ? 0 : (this.#lowest._handle?.writeQueueSize ?? 0) + 1;
     if (untaken === 0 || untaken !== this.#untaken) {
       this.#untaken = untaken;
       this.#untakenSince = now;
     }
-    return untaken > 0 && now - this.#untakenSince > writeStall;
+    return untaken > 0 ? now - this.#untakenSince : 0;
   }
 
   /** Takes no further requests, and disconnects when those under way are answered. */
@@ -420,6 +477,7 @@ export class Connection {
     this.#ended = true;
     this.#framing.stop();
     clearTimeout(this.#resting);
+    this.#hold(0);
     this.session.close();
     this.#turn.left(this);
     this.#wake();

@@ -30,6 +30,11 @@ export class Framing {
     return this.#have > 0;
   }
 
+  /** Bytes of memory that a message not complete is kept in. */
+  get held(): number {
+    return this.#have > 0 ? this.#gathered.length : 0;
+  }
+
   /** Takes no further messages; what is left of the chunk under way is dropped. */
   stop(): void {
     this.#stopped = true;

@@ -17,12 +17,15 @@ import type { TlsFiles } from "../settings/tls-files.js";
 import { Connection, type Entrance } from "./connection.js";
 import { readFirst } from "./first-bytes.js";
 import { LdapjsServer } from "./ldapjs-server.js";
+import { Places } from "./places.js";
 import { isProxyHeader, ProxyHeaderError, readProxyHeader, untrustedHeader } from "./proxy-header.js";
 import { type Secured, TlsServer, tlsChannel } from "./tls-server.js";
 import { Turn } from "./turn.js";
 
 /** How often connections are held against their limits on time, in milliseconds. */
 const checkEvery = 1000;
+/** Who takes nothing for so long makes room for others when there is none, in milliseconds. */
+const shortestStall = 1000;
 /** Addresses named in one line of the log. */
 const mostNamed = 10;
 /** What is recorded in the place of an address for a Unix socket, which has none. */
@@ -50,8 +53,12 @@ export class Listener {
   readonly #servers: LdapjsServer[] = [];
   /** Every open socket; undefined while it is on its way in. */
   readonly #sockets = new Map<Socket, Connection | undefined>();
+  /** Every session with an open connection, or with something under way that nobody waits for any more. */
+  readonly #sessions = new Set<Session>();
   readonly #byAddress = new Map<string, number>();
   readonly #turn = new Turn();
+  readonly #unfinished = { bytes: 0 };
+  readonly #sending: Places;
   readonly #clock: NodeJS.Timeout;
   #numbered = 0;
   /** Connections refused since that was last logged, and those of them that were too many of one address. */
@@ -63,6 +70,7 @@ export class Listener {
     this.#shared = { ...shared, rates: new OperationRates(limits.operationsPerSecond) };
     this.#tls = tls && new TlsServer(tls, limits.handshakeTime);
     this.#proxies = proxies;
+    this.#sending = new Places(limits.searchesSending);
     this.#clock = setInterval(() => this.#checkTimes(), checkEvery);
     this.#clock.unref();
   }
@@ -90,6 +98,8 @@ export class Listener {
       limits: services.limits,
       turn: this.#turn,
       log: telemetry.log,
+      unfinished: this.#unfinished,
+      sending: this.#sending,
       secure: (plain, done) => this.#secure(plain, done),
       adopt: (socket) => server.adopt(socket),
       turnedAway: ({ number, channel, subject }, rule) => this.#turnedAway(number, channel.address, rule, subject),
@@ -216,7 +226,11 @@ export class Listener {
     this.#sockets.set(lowest, new Connection(entrance.adopt(socket), lowest, session, entrance));
     socket.resume();
     metrics.connectionOpened();
-    lowest.once("close", () => metrics.connectionClosed());
+    this.#sessions.add(session);
+    lowest.once("close", () => {
+      metrics.connectionClosed();
+      void session.ended().then(() => this.#sessions.delete(session));
+    });
   }
 
   #turnedAway(session: number, address: string, rule: string, subject: Subject = anonymous): void {
@@ -227,6 +241,7 @@ export class Listener {
   #checkTimes(): void {
     const now = performance.now();
     for (const connection of this.#sockets.values()) connection?.checkTime(now);
+    if (this.#sending.wanted > 0) this.#makeRoom(now);
     if (this.#refused === 0) return;
     const { log } = this.#shared.telemetry;
     const [refused, open, addresses] = [this.#refused, this.#sockets.size, [...this.#refusedOf]];
@@ -234,6 +249,17 @@ export class Listener {
     log.warn({ refused, open, limit, addresses }, "connections were refused: too many are open");
     this.#refusedOf.clear();
     this.#refused = 0;
+  }
+
+  /** For searches that wait: ends those whose clients have taken nothing for the longest. */
+  #makeRoom(now: number): void {
+    const stalled: { connection: Connection; since: number }[] = [];
+    for (const connection of this.#sockets.values()) {
+      const since = connection?.waitsSince;
+      if (connection && since !== undefined && now - since >= shortestStall) stalled.push({ connection, since });
+    }
+    stalled.sort((one, other) => one.since - other.since);
+    for (const { connection } of stalled.slice(0, this.#sending.wanted)) connection.giveUp();
   }
 
   /**
@@ -252,7 +278,7 @@ export class Listener {
     }, grace);
     await closed;
     clearTimeout(tooLong);
-    await Promise.all(connections.map(({ session }) => session.ended()));
+    await Promise.all([...this.#sessions].map((session) => session.ended()));
     clearInterval(this.#clock);
   }
 }

@@ -86,3 +86,28 @@ test("2,000 idle connections and 2,000 in the middle of a message, all from one 
   expect(worker.timings.count).toBeGreaterThan(1000);
   expect(worker.timings.quantile(0.99)).toBeLessThan(250);
 });
+
+test("2,000 who have not bound and each begin a message of 255 KiB cost under 200 MiB, and those who go beyond the budget are told", {
+  timeout: 60_000,
+}, async ({ annotate }) => {
+  const served = await Served.start({ limits: { messageTime: "5s" } });
+  const client = await served.bound();
+  const warming = new Worker(client);
+  for (let n = 0; n < 60_000; n++) await warming.ask();
+  const before = await served.figures();
+  const watch = served.watched();
+  const crowd = new Crowd();
+  await crowd.open(served.port, 2000);
+  // All of it but its end: an extended request of 255 KiB.
+  const whole = send.extended(1, "1.2.3", Buffer.alloc(255 * 1024));
+  await crowd.say(whole.subarray(0, 250 * 1024));
+  const heard = await crowd.hear();
+  const grown = watch.end() - before.resident;
+  await annotate(
+    `2,000 of 250 KiB: ${inMiB(grown)} more; heard: ${heard.map((one) => `${one.count} ${one.response?.code}`).join(", ")}`,
+  );
+  expect(grown).toBeLessThan(200 * MiB);
+  const notice = (code: number) => heard.find(({ response }) => response?.code === code)?.count ?? 0;
+  expect(notice(51)).toBeGreaterThan(1000);
+  expect(await client.whoAmI(2)).toContain("dn:");
+});

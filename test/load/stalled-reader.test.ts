@@ -99,6 +99,39 @@ test("who asks for everything and reads nothing costs no memory and no time, and
   expect(await other.whoAmI(2)).toBe(`dn:${tracker}`);
 });
 
+test("fifty of them cost little each, however many searches each has asked for at once", {
+  timeout: 5 * minutes,
+}, async ({ annotate }) => {
+  const { served, other } = await warmServer({});
+  const before = await served.figures();
+  const watch = served.watched();
+  const clients = 50;
+  for (let n = 0; n < clients; n++) await stalled(served);
+  await pause(3000);
+  const grown = watch.end() - before.resident;
+  await annotate(`${clients} clients: ${inMiB(grown)} more, ${Math.round(grown / clients / 1024)} KiB each`);
+  expect(grown).toBeLessThan(clients * 6 * MiB);
+  const began = performance.now();
+  expect(await other.whoAmI(2)).toBe(`dn:${tracker}`);
+  expect(performance.now() - began).toBeLessThan(1000);
+});
+
+test("those who take nothing give up their places when others want them, those who have longest first", {
+  timeout: 5 * minutes,
+}, async () => {
+  const { served, other } = await warmServer({ searchesSending: 8 });
+  const first = await stalled(served);
+  await pause(1500);
+  const second = await stalled(served);
+  await pause(1500);
+  expect(await served.connections()).toBe(3);
+  expect(await readEveryone(other, 2)).toBeLessThan(5000);
+  first.socket.resume();
+  await first.closed;
+  expect(second.isClosed).toBe(false);
+  expect(await served.connections()).toBe(2);
+});
+
 test("who asks for everything and leaves with an RST takes the searches along", {
   timeout: 5 * minutes,
 }, async ({ annotate }) => {
