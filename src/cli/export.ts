@@ -1,7 +1,7 @@
 // gatehouse export: the directory as LDIF, from the server that runs or from its store.
 import { once } from "node:events";
-import { existsSync } from "node:fs";
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { existsSync, rmSync } from "node:fs";
+import { type FileHandle, open, realpath, rename, rm, stat } from "node:fs/promises";
 import type { Command } from "commander";
 import type { Settings } from "../settings/load-settings.js";
 import type { Reading } from "../store/reading.js";
@@ -87,12 +87,21 @@ function toStdout(source: Source): Promise<number> {
 }
 
 /** Whole or not at all, and for nobody else to read: an older file of that name stays until the new one is on disk. */
-async function toFile(path: string, source: Source): Promise<number> {
+async function toFile(named: string, source: Source): Promise<number> {
+  // What a symbolic link stands for is replaced, not the link.
+  const path = existsSync(named) ? await realpath(named) : named;
+  // A pipe or a device is not a place to put a file.
+  if (existsSync(path) && !(await stat(path)).isFile()) return writeWhole(await open(path, "w"), source);
   const temporary = `${path}.${process.pid}.part`;
   // Errors are told of the name that a person gave, not of ours for the time being.
   const file = await open(temporary, "wx", 0o600).catch((error) => {
-    throw Object.assign(error, { path });
+    throw Object.assign(error, { path: named });
   });
+  const interrupted = (signal: NodeJS.Signals) => {
+    rmSync(temporary, { force: true });
+    process.kill(process.pid, signal);
+  };
+  for (const signal of interruptions) process.once(signal, interrupted);
   try {
     const entries = await writeWhole(file, source);
     await rename(temporary, path);
@@ -100,15 +109,19 @@ async function toFile(path: string, source: Source): Promise<number> {
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
+  } finally {
+    for (const signal of interruptions) process.off(signal, interrupted);
   }
 }
+
+const interruptions = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 async function writeWhole(file: FileHandle, source: Source): Promise<number> {
   try {
     const entries = await shown(source, async (piece) => {
       await file.writeFile(piece);
     });
-    await file.sync();
+    if ((await file.stat()).isFile()) await file.sync();
     return entries;
   } finally {
     await file.close();

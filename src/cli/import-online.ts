@@ -2,9 +2,9 @@
 // is, and the server keeps its rules. What it says of its own origin (entryUUID, when and by whom) is the server's to
 // say, and is left out.
 import type { LdifAdd, LdifContent, LdifRecord } from "../ldif/ldif-record.js";
-import { LdapError } from "../model/failure.js";
+import { fail, LdapError } from "../model/failure.js";
 import type { NormalForm } from "../model/schema.js";
-import type { Asked, LocalClient } from "../wire/local-client.js";
+import { type Asked, type LocalClient, requestBytes } from "../wire/local-client.js";
 import { requestOf } from "./change-records.js";
 import { type EntryReader, refusalOf } from "./entry-reader.js";
 import { Failure, sentencesOf } from "./failure.js";
@@ -19,12 +19,17 @@ const mostWaiting = 32;
 /** One after the other: the first that is refused ends the import, and nothing behind it has been sent. */
 const inOrder = 1;
 
+interface OnlineOptions extends Pick<ImportOptions, "continues" | "progress"> {
+  /** The largest message that the server takes. */
+  readonly messageBytes: number;
+}
+
 /** Sends a file. A file with errors that can be seen beforehand changes nothing, unless `continues`. */
 export async function importOnline(
   source: ImportSource,
   client: LocalClient,
   reader: EntryReader,
-  options: Pick<ImportOptions, "continues" | "progress">,
+  options: OnlineOptions,
 ): Promise<ImportOutcome> {
   const twice = await repeatable(source);
   try {
@@ -38,7 +43,7 @@ class OnlineImport {
   readonly #source: ImportSource;
   readonly #client: LocalClient;
   readonly #reader: EntryReader;
-  readonly #options: Pick<ImportOptions, "continues" | "progress">;
+  readonly #options: OnlineOptions;
   readonly #problems: ImportProblems;
   readonly #faultyLines = new Set<number>();
   /** The entries being added, by their names: what is below one of them waits for it. */
@@ -49,12 +54,7 @@ class OnlineImport {
   #entries = 0;
   #changes = 0;
 
-  constructor(
-    source: ImportSource,
-    client: LocalClient,
-    reader: EntryReader,
-    options: Pick<ImportOptions, "continues" | "progress">,
-  ) {
+  constructor(source: ImportSource, client: LocalClient, reader: EntryReader, options: OnlineOptions) {
     this.#source = source;
     this.#client = client;
     this.#reader = reader;
@@ -114,13 +114,25 @@ class OnlineImport {
     }
     try {
       if (record.kind === "content" || record.kind === "add") {
-        const { content, facts } = this.#reader.read(record);
+        const { dn, content, facts } = this.#reader.read(record);
         checkPasswords(content.passwords);
+        this.#checkSize({ operation: "add", dn, attributes: this.#reader.written(record) });
         if (facts.uuid) this.#uuids++;
-      } else requestOf(record, this.#reader);
+      } else this.#checkSize(requestOf(record, this.#reader));
     } catch (error) {
       this.#faultyLines.add(record.line);
       this.#problems.add(record.line, refusalOf(error));
+    }
+  }
+
+  #checkSize(asked: Asked): void {
+    const bytes = requestBytes(asked);
+    const { messageBytes } = this.#options;
+    if (bytes > messageBytes) {
+      fail(
+        "adminLimitExceeded",
+        `the record makes a message of ${bytes} bytes; a running server takes at most ${messageBytes} (limits.messageBytes)`,
+      );
     }
   }
 

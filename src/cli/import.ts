@@ -71,6 +71,7 @@ async function load(source: ImportSource, settings: Settings, progress: Progress
     (await throughRunningServer(settings, (client) =>
       importOnline(source, client, new EntryReader(standardSchema, suffix, limits), {
         continues,
+        messageBytes: limits.messageBytes,
         progress: (...at) => progress.show(...at),
       }),
     )) ??

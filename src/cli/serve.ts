@@ -19,12 +19,12 @@ export function serve(program: Command): void {
     "Run the server. It logs to standard output. SIGTERM and SIGINT stop it, SIGHUP rereads applications.yaml and certificates.",
     "gatehouse serve --config /etc/gatehouse",
   ).action(async ({ config }: ConfigOption) => {
-    const settings = await settingsOf(config);
-    const log = createLog({ level: settings.server.log.level });
-    const stopped = untilStopped(log);
     // One that comes too early changes nothing: what is read now is not older than the signal.
     let reload = (): void => {};
     process.on("SIGHUP", () => reload());
+    const settings = await settingsOf(config);
+    const log = createLog({ level: settings.server.log.level });
+    const stopped = untilStopped(log);
     // Loaded here, because no other command needs it, and each would wait for it.
     const { logReload, startServer } = await import("../server.js");
     const server = await startServer(settings, {

@@ -117,7 +117,8 @@ export const limitTable = {
     unit: "milliseconds",
     default: 60 * seconds,
     least: 1 * seconds,
-    means: "A client that takes nothing of its answers for this long is disconnected.",
+    means:
+      "A client that takes nothing of its answers for this long is disconnected. Kernels tell of what is taken in steps of about 1.5 MB: who reads slower than one step in this time looks like it.",
   },
   sizeLimit: {
     unit: "count",

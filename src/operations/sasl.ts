@@ -68,7 +68,8 @@ async function bindExternal(credentials: Secret, context: Context): Promise<Resu
     return fail("inappropriateAuthentication", "the client certificate is not one that this server accepts");
   }
   const [name, ...more] = certificate.commonNames;
-  const application = name === undefined || more.length > 0 ? undefined : services.applications.withName(name);
+  const named = name === undefined || more.length > 0 ? undefined : services.applications.withName(name);
+  const application = named && isWritten(named.name, name!) ? named : undefined;
   trail.detail = `certificate of ${certificate.commonNames.join(", ") || "nobody"}`;
   if (!application) {
     trail.rule = "the certificate names no application";
@@ -80,6 +81,15 @@ async function bindExternal(credentials: Secret, context: Context): Promise<Resu
   trail.rule = "client certificate";
   caller.become({ kind: "application", application });
   return success;
+}
+
+/**
+ * Whether an authority that wrote the one name meant the other: only case in ASCII may differ. To the directory more names
+ * are the same (K and KELVIN SIGN), and who lets another have a certificate for one of them need not know that.
+ */
+function isWritten(name: string, inCertificate: string): boolean {
+  const lower = (text: string) => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+  return lower(name) === lower(inCertificate);
 }
 
 const externalRefused: Result = Object.freeze({

@@ -20,6 +20,17 @@ export type Asked = WritableRequest extends infer One
     : never
   : never;
 
+/** What a request takes on its way, in bytes. */
+export function requestBytes(asked: Asked): number {
+  return encoded(asked, greatestId).length;
+}
+
+function encoded(asked: Asked, id: number): Buffer {
+  const writer = new BerWriter();
+  writeRequest(writer, { ...asked, id, controls: [] } as WritableRequest);
+  return writer.finish();
+}
+
 interface Waiting {
   readonly onPiece: ((piece: Buffer) => Promise<void> | void) | undefined;
   /** The pieces that were handed on are done with when this is. */
@@ -78,15 +89,14 @@ export class LocalClient {
   request(asked: Asked, onPiece?: (piece: Buffer) => Promise<void> | void): Promise<Buffer> {
     const id = (this.#id % greatestId) + 1;
     this.#id = id;
-    const writer = new BerWriter();
-    writeRequest(writer, { ...asked, id, controls: [] } as WritableRequest);
+    const message = encoded(asked, id);
     return new Promise((resolve, reject) => {
       if (this.#failure) {
         reject(this.#failure);
         return;
       }
       this.#waiting.set(id, { onPiece, taken: Promise.resolve(), resolve, reject });
-      this.#socket.write(writer.finish());
+      this.#socket.write(message);
     });
   }
 

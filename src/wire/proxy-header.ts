@@ -52,7 +52,8 @@ export function readProxyHeader(bytes: Buffer): ProxyHeader | undefined {
 }
 
 /** A rule of the audit trail: somebody tried to be taken for another. */
-export const untrustedHeader = "PROXY header from an address that is not trusted to send one";
+export const untrustedHeader =
+  "PROXY header where none is due: its address is not trusted to send one, or has sent one already";
 
 /** Whether the bytes begin as a PROXY header does, as far as they go: no byte of one begins LDAP or TLS. */
 export function isProxyHeader(bytes: Buffer): boolean {

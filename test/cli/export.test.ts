@@ -1,8 +1,10 @@
-import { spawn } from "node:child_process";
-import { readdir, stat } from "node:fs/promises";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { lstat, readdir, readFile, stat, symlink } from "node:fs/promises";
+import { createServer } from "node:net";
 import { join } from "node:path";
-import { expect, test } from "vitest";
-import { gatehouse, group, installation, person, read, start, units, write } from "./gatehouse.js";
+import { expect, onTestFinished, test } from "vitest";
+import { ending, gatehouse, group, installation, person, read, start, units, write } from "./gatehouse.js";
 
 const dn = (uid: string) => `uid=${uid},ou=people,dc=example,dc=com`;
 
@@ -171,4 +173,39 @@ test("an export writes over a file with --force alone", async () => {
   ]);
   expect(await read(folder, "out.ldif")).toBe("mine");
   expect(await exported(folder, "out.ldif", "--force")).toContain("ou=people");
+});
+
+test("an export writes what a symbolic link stands for, and into a pipe", async () => {
+  const folder = await filled(units);
+  await write(folder, "real.ldif", "old");
+  await symlink("real.ldif", join(folder, "link.ldif"));
+  expect((await gatehouse(["export", "link.ldif", "--force"], { folder })).code).toBe(0);
+  expect((await lstat(join(folder, "link.ldif"))).isSymbolicLink()).toBe(true);
+  expect(await read(folder, "real.ldif")).toContain("ou=people");
+  execFileSync("mkfifo", [join(folder, "pipe")]);
+  const reading = readFile(join(folder, "pipe"), "utf8");
+  expect((await gatehouse(["export", "pipe", "--force"], { folder })).code).toBe(0);
+  expect(await reading).toContain("ou=people");
+});
+
+test("an export that is interrupted leaves nothing behind", async () => {
+  const folder = await filled(units);
+  // It waits for a server that never answers.
+  const silent = createServer((socket) => socket.on("error", () => {}).on("data", () => {}));
+  const path = join(folder, "config/silent");
+  silent.listen(path);
+  onTestFinished(() => void silent.close());
+  await once(silent, "listening");
+  const settings = await read(folder, "config/server.yaml");
+  await write(
+    folder,
+    "config/server.yaml",
+    settings.replace(/^listen:.*$/m, `listen: ["ldapi://${encodeURIComponent(path)}"]`),
+  );
+  const exporting = start(["export", "out.ldif"], { folder });
+  const outcome = ending(exporting);
+  await expect.poll(() => readdir(folder), { timeout: 10_000 }).toContainEqual(expect.stringMatching(/\.part$/));
+  exporting.kill("SIGINT");
+  await outcome;
+  expect((await readdir(folder)).filter((name) => name.startsWith("out.ldif"))).toEqual([]);
 });

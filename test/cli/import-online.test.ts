@@ -16,6 +16,8 @@ import { LocalClient } from "../../src/wire/local-client.js";
 import { message } from "../support/raw-client.js";
 import { person, temporaryFolder } from "./gatehouse.js";
 
+const { messageBytes } = defaultLimits;
+
 /** A server that confirms so many adds, and closes the connection instead of the next answer or right behind the last. */
 async function confirming(most: number, leaves: "with the last" | "with the next"): Promise<LocalClient> {
   const path = join(await temporaryFolder(), "socket");
@@ -88,7 +90,7 @@ describe.each([true, false])("an import with continue: %s", (continues) => {
     async (_, most, leaves, waits) => {
       const client = await confirming(most, leaves);
       const reader = new EntryReader(standardSchema, Dn.parse("dc=example,dc=com"), defaultLimits);
-      const importing = importOnline(await source(client, waits), client, reader, { continues });
+      const importing = importOnline(await source(client, waits), client, reader, { continues, messageBytes });
       await expect(importing).rejects.toThrow(`the server has confirmed ${most} entries`);
       await expect(importing).rejects.toThrow("not imported to its end");
     },
@@ -97,7 +99,19 @@ describe.each([true, false])("an import with continue: %s", (continues) => {
   test("into a server that stays imports all of it", async () => {
     const client = await confirming(40, "with the next");
     const reader = new EntryReader(standardSchema, Dn.parse("dc=example,dc=com"), defaultLimits);
-    const outcome = await importOnline(await source(client, false), client, reader, { continues });
+    const outcome = await importOnline(await source(client, false), client, reader, { continues, messageBytes });
     expect(outcome).toMatchObject({ entries: 40, problems: { count: 0 } });
   });
+});
+
+test("a record that is larger than the server takes is told before anything is sent", async () => {
+  const client = await confirming(0, "with the next");
+  const reader = new EntryReader(standardSchema, Dn.parse("dc=example,dc=com"), defaultLimits);
+  const outcome = await importOnline(await source(client, false), client, reader, {
+    continues: false,
+    messageBytes: 100,
+  });
+  expect(outcome).toMatchObject({ entries: 0, problems: { count: 40 } });
+  expect(outcome.problems.lines()[0]).toContain("a running server takes at most 100 (limits.messageBytes)");
+  expect(client.failure).toBeUndefined();
 });

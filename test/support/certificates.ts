@@ -122,7 +122,19 @@ async function signedBy(
   const pair = pairAt(folder, name);
   const request = join(folder, `${name}.csr`);
   const config = join(folder, "extensions.cnf");
-  await openssl("req", "-config", config, ...keyOf(newKey), "-subj", subject, "-keyout", pair.key, "-out", request);
+  await openssl(
+    "req",
+    "-config",
+    config,
+    ...keyOf(newKey),
+    "-utf8",
+    "-subj",
+    subject,
+    "-keyout",
+    pair.key,
+    "-out",
+    request,
+  );
   const issuer = ["-CA", ca.certificate, "-CAkey", ca.key, "-extfile", config, "-extensions", use];
   await openssl("x509", "-req", "-in", request, ...issuer, "-days", String(days), "-out", pair.certificate);
   return pair;

@@ -377,7 +377,8 @@ describe("a client's certificate", () => {
     const made = await certificates();
     const several = await certificateFor(made, "several", "/CN=wiki/CN=tracker");
     const none = await certificateFor(made, "none", "/O=wiki");
-    for (const pair of [made.nobody, several, none]) {
+    const kelvin = await certificateFor(made, "kelvin", "/CN=wi\u212ai"); // the same to the directory
+    for (const pair of [made.nobody, several, none, kelvin]) {
       const client = await RawClient.connectTls(server.portOf(1), await trusting(pair));
       client.send(external(1));
       expect(await client.result(1)).toMatchObject({ code: 49 });
