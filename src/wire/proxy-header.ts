@@ -51,9 +51,8 @@ export function readProxyHeader(bytes: Buffer): ProxyHeader | undefined {
   throw new ProxyHeaderError("the connection does not begin with a PROXY header");
 }
 
-/** A rule of the audit trail: somebody tried to be taken for another. */
-export const untrustedHeader =
-  "PROXY header where none is due: its address is not trusted to send one, or has sent one already";
+/** A rule of the audit trail: somebody who is not trusted to, or who has already, says whose connection it is. */
+export const untrustedHeader = "PROXY header where none is due";
 
 /** Whether the bytes begin as a PROXY header does, as far as they go: no byte of one begins LDAP or TLS. */
 export function isProxyHeader(bytes: Buffer): boolean {

@@ -30,7 +30,7 @@ const applications = `applications:
   - { name: machine, password: "${saltedSha("machine-secret")}", addresses: [127.0.0.250], access: read }
 `;
 
-const untrusted = "PROXY header from an address that is not trusted to send one";
+const untrusted = "PROXY header where none is due";
 
 const v1 = {
   four: Buffer.from(`PROXY TCP4 ${client4} 198.51.100.1 40000 389\r\n`),
