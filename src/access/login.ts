@@ -73,7 +73,7 @@ async function admits(
   entry: StoredEntry,
 ): Promise<boolean> {
   if (!isInView(directory, reading, application, entry)) return false;
-  const { login } = application.settings;
+  const login = application.settings.login?.groups;
   if (login === undefined) return true;
   const wanted = new Set<number>();
   for (const name of login) for (const group of await groupsNamed(reading, name)) wanted.add(group);

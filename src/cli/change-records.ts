@@ -83,5 +83,7 @@ const administrator: Application = {
     addresses: [],
     rights: accessPresets.admin,
     enabled: true,
+    requireTls: false,
+    limits: {},
   },
 };

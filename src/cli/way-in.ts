@@ -48,8 +48,9 @@ export function rightsText(rights: Rights): string {
 }
 
 export function loginText({ login }: ApplicationSettings): string {
-  if (login === undefined) return "everyone";
-  return login.length === 0 ? "nobody" : `members of ${login.join(", ")}`;
+  const groups = login?.groups;
+  if (groups === undefined) return "everyone";
+  return groups.length === 0 ? "nobody" : `members of ${groups.join(", ")}`;
 }
 
 function viewTexts({ view }: ApplicationSettings): string[] {

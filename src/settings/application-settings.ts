@@ -1,6 +1,7 @@
 // applications.yaml: who may come in, from where, with which rights, and what they see. The definition at the end of
 // this file is the file's whole grammar.
 import { isAttributeType } from "../model/attribute-description.js";
+import { Dn } from "../model/dn.js";
 import type { Filter } from "../model/filter.js";
 import { parseFilter } from "../model/filter-text.js";
 import { Secret } from "../model/secret.js";
@@ -8,11 +9,15 @@ import { standardSchema } from "../model/standard-schema.js";
 import { type AddressRange, addressRange } from "./address-range.js";
 import { didYouMean } from "./did-you-mean.js";
 import { deepFreeze } from "./freeze.js";
+import { days, type Hours, hours, timeZone, type Weekday } from "./login-hours.js";
 import { type Problem, SettingError } from "./problem.js";
 import {
   defaulted,
+  duration,
   flag,
+  integer,
   listOf,
+  listOrMap,
   made,
   object,
   oneOf,
@@ -27,7 +32,6 @@ import {
   type Spot,
   text,
   textOrMap,
-  unavailable,
 } from "./shape.js";
 import { readYaml, type YamlNode } from "./yaml-document.js";
 
@@ -42,6 +46,11 @@ export interface Rights {
   readonly other: ReadonlySet<Right>;
   /** The application administers the directory: nothing is refused for want of a right. */
   readonly admin: boolean;
+  /** Names of the attribute types that it may read, and those that it may write; undefined: all. */
+  readonly readable?: ReadonlySet<string>;
+  readonly writable?: ReadonlySet<string>;
+  /** What stands outside of these and is not above one of them does not exist for it; undefined: the whole directory. */
+  readonly subtrees?: readonly Dn[];
 }
 
 const none: readonly Right[] = [];
@@ -69,6 +78,40 @@ export interface ViewSettings {
   readonly groups?: Filter;
   /** Attribute types of the schema, as written, that do not exist for it. */
   readonly hideAttributes?: readonly string[];
+  /**
+   * Groups in groups. keep: as they stand. flatten: a group has the members of the groups in it, and none of these; a user
+   * is in the groups around its groups as well. hide: no group is a member, and none has memberOf.
+   */
+  readonly nestedGroups: "keep" | "flatten" | "hide";
+  /** Names of users and groups (uid, cn and the RDNs made of them) are shown in lower case. */
+  readonly lowercase: boolean;
+  /** Whether users who are disabled (access/disabled.ts) exist for it. They can never log in. */
+  readonly disabledUsers: "show" | "hide";
+}
+
+/** Who may log in through an application, when, and from where; what is not said is not asked. */
+export interface LoginRules {
+  /** Names of groups, whose members may; none: nobody. */
+  readonly groups?: readonly string[];
+  readonly days?: ReadonlySet<Weekday>;
+  readonly hours?: readonly Hours[];
+  /** On whose clocks `days` and `hours` are. */
+  readonly timeZone: string;
+  /** Narrower than the application's addresses, of which each has to be one. */
+  readonly addresses?: readonly AddressRange[];
+  /** Stands in the audit line of each login that these rules refuse. */
+  readonly message?: string;
+}
+
+/** Where an application has one, it holds beside the limit of the server of that name, and is never wider. */
+export interface ApplicationLimits {
+  readonly operationsPerSecond?: number;
+  /** Connections bound by it, or by a user through it. */
+  readonly connections?: number;
+  readonly sizeLimit?: number;
+  /** In milliseconds. */
+  readonly timeLimit?: number;
+  readonly pageSize?: number;
 }
 
 export interface ApplicationSettings {
@@ -79,10 +122,13 @@ export interface ApplicationSettings {
   readonly passwords: readonly Secret[];
   readonly addresses: readonly AddressRange[];
   readonly rights: Rights;
-  /** Names of the groups whose members may log in through it; undefined: everyone; none: nobody. */
-  readonly login?: readonly string[];
+  /** Undefined: everyone may log in through it. */
+  readonly login?: LoginRules;
   readonly view?: ViewSettings;
   readonly enabled: boolean;
+  /** Whether it, and users through it, may bind under TLS alone. */
+  readonly requireTls: boolean;
+  readonly limits: ApplicationLimits;
 }
 
 /** Reads applications.yaml: every application, frozen, or every fault. `file` is how problems name it. */
@@ -178,12 +224,39 @@ function requireKnown(attribute: string): void {
 
 const rightsList = made(listOf(oneOf(rights)), (list): ReadonlySet<Right> => new Set(list));
 
+/** The names of all attribute types of the schema that a name, or a pattern with `*`, means. */
+const attributePattern = parsed('the name of an attribute, or a pattern such as "sn*"', (value): readonly string[] => {
+  if (!value.includes("*")) {
+    requireKnown(value);
+    return [standardSchema.attributeType(value)!.name];
+  }
+  const pattern = new RegExp(`^${value.replace(/[^A-Za-z0-9*-]/g, "\\$&").replace(/\*/g, ".*")}$`, "i");
+  const found = standardSchema.attributeTypes.filter(({ names }) => names.some((name) => pattern.test(name)));
+  if (found.length === 0) throw new SettingError(`no attribute of the schema matches ${JSON.stringify(value)}`);
+  return found.map(({ name }) => name);
+});
+
+const attributePatterns = made(listOf(attributePattern, 1), (list): ReadonlySet<string> => new Set(list.flat()));
+
+const subtree = parsed("a distinguished name such as ou=people,dc=example,dc=com", (value) => {
+  const dn = Dn.parse(value);
+  if (dn.isRoot) throw new SettingError("is empty: a distinguished name below the suffix is expected");
+  return dn;
+});
+
 const detailedAccess = made(
-  object({ users: optional(rightsList), groups: optional(rightsList), other: optional(rightsList) }),
-  ({ users = new Set<Right>(), groups = new Set<Right>(), other }): Rights => {
+  object({
+    users: optional(rightsList),
+    groups: optional(rightsList),
+    other: optional(rightsList),
+    readable: optional(attributePatterns),
+    writable: optional(attributePatterns),
+    subtrees: optional(listOf(subtree, 1)),
+  }),
+  ({ users = new Set<Right>(), groups = new Set<Right>(), other, ...rest }): Rights => {
     // Whoever reads users or groups must find the units that hold them.
     const reads = users.has("read") || groups.has("read");
-    return { users, groups, other: other ?? new Set<Right>(reads ? read : none), admin: false };
+    return { ...rest, users, groups, other: other ?? new Set<Right>(reads ? read : none), admin: false };
   },
 );
 
@@ -196,9 +269,40 @@ const view: Shape<ViewSettings> = object({
   users: optional(filter),
   groups: optional(filter),
   hideAttributes: optional(listOf(attributeType)),
-  nestedGroups: unavailable("keep"),
-  lowercase: unavailable(false),
+  nestedGroups: defaulted(oneOf(["keep", "flatten", "hide"]), "keep"),
+  lowercase: defaulted(flag, false),
+  disabledUsers: defaulted(oneOf(["show", "hide"]), "show"),
 });
+
+const groupNames = listOf(text(256));
+
+const login = listOrMap<LoginRules>(
+  made(groupNames, (groups) => ({ groups, timeZone: "UTC" })),
+  made(
+    object({
+      groups: optional(groupNames),
+      days: optional(oneOrMore(days)),
+      hours: optional(oneOrMore(hours)),
+      timeZone: defaulted(timeZone, "UTC"),
+      addresses: optional(listOf(addressRange, 1)),
+      message: optional(text(256)),
+    }),
+    ({ days, ...rest }): LoginRules => ({ ...rest, ...(days ? { days: new Set(days.flat()) } : {}) }),
+  ),
+);
+
+const limitFrom = (least: number) => integer({ least, most: Number.MAX_SAFE_INTEGER });
+
+const limits: Shape<ApplicationLimits> = object(
+  {
+    operationsPerSecond: optional(limitFrom(1)),
+    connections: optional(limitFrom(1)),
+    sizeLimit: optional(limitFrom(1)),
+    timeLimit: optional(duration(1000)),
+    pageSize: optional(limitFrom(1)),
+  },
+  { emptyIsDefault: true },
+);
 
 const application = made(
   object({
@@ -207,11 +311,11 @@ const application = made(
     password: required(oneOrMore(passwordHash)),
     addresses: required(listOf(addressRange, 1)),
     access: required(textOrMap(presetAccess, detailedAccess)),
-    login: optional(listOf(text(256))),
+    login: optional(login),
     view: optional(view),
     enabled: defaulted(flag, true),
-    requireTls: unavailable(false),
-    limits: unavailable(),
+    requireTls: defaulted(flag, false),
+    limits: defaulted(limits, {}),
   }),
   ({ password, access, ...rest }): ApplicationSettings => ({ ...rest, passwords: password, rights: access }),
 );

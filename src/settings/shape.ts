@@ -219,6 +219,17 @@ export function textOrMap<T>(single: Shape<T>, map: Shape<T>): Shape<T> {
   };
 }
 
+/** A list of one shape, or a map of another. */
+export function listOrMap<T>(list: Shape<T>, map: Shape<T>): Shape<T> {
+  return {
+    expects: `${list.expects}, or ${map.expects}`,
+    read(node, path, reading) {
+      if (node.kind === "scalar") return reportWrongKind(reading, node, path, this.expects);
+      return (node.kind === "map" ? map : list).read(node, path, reading);
+    },
+  };
+}
+
 /** The shape's value, made into another. */
 export function made<T, U>(shape: Shape<T>, make: (value: T) => U): Shape<U> {
   return {

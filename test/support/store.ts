@@ -283,6 +283,8 @@ const administrator: Application = {
     addresses: [],
     rights: accessPresets.admin,
     enabled: true,
+    requireTls: false,
+    limits: {},
   },
 };
 
