@@ -63,6 +63,11 @@ export class ApplicationMirror {
     }
   }
 
+  /** The entry of an application, where it is registered. */
+  of(application: Application, permissions: Permissions): MirrorEntry | undefined {
+    return this.#visible(permissions).find((entry) => entry.application?.name === application.name);
+  }
+
   /** The entries in the scope of a search, with ids above `after`. */
   inScope(base: Dn, scope: Scope, after: number, permissions: Permissions): MirrorEntry[] {
     return this.#visible(permissions).filter(({ dn, stored }) => stored.id > after && this.#isInScope(dn, base, scope));
@@ -74,10 +79,12 @@ export class ApplicationMirror {
     return scope !== "one" || dn.depth === base.depth + 1;
   }
 
-  #visible({ subject, isAdmin }: Permissions): readonly MirrorEntry[] {
+  #visible({ subject, isAdmin, branch }: Permissions): readonly MirrorEntry[] {
     if (isAdmin) return this.#current();
-    if (subject.kind !== "application") return [];
-    return this.#current().filter(({ application }) => !application || application.name === subject.application.name);
+    // A user of a branch sees what holds it, as everywhere.
+    const own = subject.kind === "application" ? subject.application : branch?.application;
+    if (!own) return [];
+    return this.#current().filter(({ application }) => !application || application.name === own.name);
   }
 
   #current(): readonly MirrorEntry[] {

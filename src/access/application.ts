@@ -63,6 +63,13 @@ export class ApplicationRegistry {
     return dn.isBelow(this.base, this.#schema);
   }
 
+  /** The DN of the application in whose branch a DN below `base` stands: its own, or one above it. */
+  ownerOf(dn: Dn): Dn {
+    let owner = dn;
+    while (owner.depth > this.base.depth + 1) owner = owner.parent!;
+    return owner;
+  }
+
   /** The application of this name, enabled or not. */
   withName(name: string): Application | undefined {
     return this.named(this.#dnOf(name));

@@ -6,7 +6,9 @@ import { type CompiledFilter, compileFilter, type FilterScope } from "../model/f
 import type { AttributeType, Schema } from "../model/schema.js";
 import { accessPresets, type Right, type Rights } from "../settings/application-settings.js";
 import type { Application } from "./application.js";
+import { Branch } from "./branch.js";
 import { type ComputedAttributes, memberSpellings } from "./computed-attributes.js";
+import { Naming } from "./naming.js";
 
 /** Never shown and never matched, whoever asks: to know a password is to have it. */
 const secretAttributes: readonly string[] = ["userPassword"];
@@ -34,6 +36,8 @@ export type Subject =
       readonly dn: string;
       /** Those through which this user came in: the bound one, or every candidate that lets this user log in. */
       readonly applications: readonly Application[];
+      /** Whether the user bound by a name in the branch of an application, which then is the only one. */
+      readonly isInBranch?: boolean;
     };
 
 export const anonymous: Subject = Object.freeze({ kind: "anonymous" });
@@ -61,6 +65,18 @@ function applicationsOf(subject: Subject): readonly Application[] {
   return subject.kind === "user" ? subject.applications : [];
 }
 
+/** The application in whose branch a session may ask. */
+function branchApplication(subject: Subject): Application | undefined {
+  const own =
+    subject.kind === "application"
+      ? subject.application
+      : subject.kind === "user" && subject.isInBranch
+        ? subject.applications[0]
+        : undefined;
+  // Who imports is taken for an application, and stands nowhere.
+  return own?.dn.parent?.parent ? own : undefined;
+}
+
 /** Several applications often have the same view; undefined where none has one. */
 function allOf(filters: readonly CompiledFilter[]): CompiledFilter | undefined {
   return filters.length < 2 ? filters[0] : { kind: "and", filters };
@@ -82,6 +98,11 @@ export class Permissions {
   /** How filters are compiled for this session. */
   readonly scope: FilterScope;
   readonly hidden: ReadonlySet<AttributeType>;
+  /** The branch in which the session may ask. */
+  readonly branch: Branch | undefined;
+  /** How names are written in answers from the shared tree, and from the branch. */
+  readonly naming: Naming | undefined;
+  readonly branchNaming: Naming | undefined;
   readonly #rights: Rights;
   /** The users and groups that exist for the applications concerned, whatever rights they have; undefined: all. */
   readonly usersSeen: CompiledFilter | undefined;
@@ -90,9 +111,14 @@ export class Permissions {
   constructor(subject: Subject, schema: Schema, computed: ComputedAttributes) {
     this.subject = subject;
     this.dn = subjectDn(subject);
+    const own = branchApplication(subject);
+    this.branch = own && new Branch(own, schema);
     this.#rights = rightsOf(subject);
     // A user that several applications let in sees what all of them see.
     const views = applicationsOf(subject).flatMap(({ settings }) => settings.view ?? []);
+    const lowercase = views.some((view) => view.lowercase);
+    this.naming = Naming.of(undefined, lowercase);
+    this.branchNaming = Naming.of(this.branch, lowercase);
     const hidden = new Set<AttributeType>();
     for (const name of [...secretAttributes, ...views.flatMap(({ hideAttributes }) => hideAttributes ?? [])]) {
       for (const type of schema.attributeType(name)?.family ?? []) hidden.add(type);
@@ -117,6 +143,13 @@ export class Permissions {
     this.seesEverything =
       users.has("read") && groups.has("read") && other.has("read") && !this.usersSeen && !this.groupsSeen;
     this.hidesStored = [...hidden].some(({ name }) => !secretAttributes.includes(name));
+  }
+
+  /** The subject's name as the client knows it. */
+  get shownDn(): string {
+    const { subject } = this;
+    if (subject.kind !== "user") return this.dn;
+    return (subject.isInBranch ? this.branchNaming : this.naming)?.dn(this.dn) ?? this.dn;
   }
 
   get isAdmin(): boolean {

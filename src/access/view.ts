@@ -8,7 +8,9 @@ import type { AttributeType, Schema } from "../model/schema.js";
 import { candidates } from "../store/candidates.js";
 import type { StoredEntry } from "../store/entry-row.js";
 import type { Reading } from "../store/reading.js";
-import { listsMemberships } from "./computed-attributes.js";
+import type { MirrorEntry } from "./application-mirror.js";
+import type { Branch } from "./branch.js";
+import { listsMemberships as isListOfMemberships } from "./computed-attributes.js";
 import type { Directory } from "./directory.js";
 import type { Permissions } from "./permissions.js";
 import { Sight } from "./sight.js";
@@ -21,6 +23,12 @@ export interface Found {
   /** All of them, where that needs no waiting. */
   readonly quick: readonly VisibleEntry[] | undefined;
   batches(): AsyncGenerator<readonly VisibleEntry[], void, void>;
+}
+
+export interface SearchOptions {
+  readonly after?: number;
+  readonly listsMemberships?: boolean;
+  readonly branch?: Branch | undefined;
 }
 
 export class View {
@@ -130,20 +138,44 @@ export class ViewReading {
 
   /**
    * Everything in scope that matches; `name` is the DN of the base. `after`: only what comes behind this id;
-   * `listsMemberships`: the groups of what is found will be asked for.
+   * `listsMemberships`: the groups of what is found will be asked for; `branch`: it is a search in this branch, where the
+   * application's entry stands in the place of the suffix, and no application below it.
    */
-  search(
+  search(base: VisibleEntry, name: Dn, scope: Scope, filter: CompiledFilter, options: SearchOptions = {}): Found {
+    const { after = 0, branch } = options;
+    if (branch) return this.#searchBranch(branch, base, name, scope, filter, options);
+    const mirrored = this.#directory.mirror.mayMatch(filter) ? this.#searchMirror(name, scope, filter, after) : [];
+    if (base.isMirrored) return ready(mirrored);
+    return this.#searchTree(base, scope, filter, options, mirrored);
+  }
+
+  #searchBranch(
+    branch: Branch,
     base: VisibleEntry,
     name: Dn,
     scope: Scope,
     filter: CompiledFilter,
-    options: { after?: number; listsMemberships?: boolean } = {},
+    options: SearchOptions,
   ): Found {
-    const { after = 0 } = options;
-    const mirrored = this.#directory.mirror.mayMatch(filter) ? this.#searchMirror(name, scope, filter, after) : [];
-    if (base.isMirrored) return ready(mirrored);
+    const { mirror } = this.#directory;
+    const { depth } = mirror.base;
+    // Below the suffix there is nothing to exchange.
+    if (name.depth >= depth) return this.#searchTree(base, scope, filter, options, []);
+    const own =
+      scope === "sub" && mirror.mayMatch(filter) ? mirror.of(branch.application, this.permissions) : undefined;
+    const entries = own && own.stored.id > (options.after ?? 0) ? this.#matchingMirrored([own], filter) : [];
+    return without(this.#searchTree(base, scope, filter, options, entries), base.id);
+  }
+
+  #searchTree(
+    base: VisibleEntry,
+    scope: Scope,
+    filter: CompiledFilter,
+    { after = 0, listsMemberships = false }: SearchOptions,
+    mirrored: readonly VisibleEntry[],
+  ): Found {
     const needsLists = this.#needsLists(filter);
-    const withGroups = needsLists || (options.listsMemberships ?? false);
+    const withGroups = needsLists || listsMemberships;
     const found = candidates(this.#reading, base.stored, scope, filter, { after, withGroups });
     if (found.quick && !needsLists) {
       const matching = this.#matching(found.quick, filter);
@@ -164,11 +196,11 @@ export class ViewReading {
       case "equality":
         return false;
       case "extensible":
-        return filter.assertion?.targets.some(({ type }) => listsMemberships(type)) ?? false;
+        return filter.assertion?.targets.some(({ type }) => isListOfMemberships(type)) ?? false;
       case "present":
-        return filter.targets.some(({ type }) => listsMemberships(type) && !this.#isCounted(type));
+        return filter.targets.some(({ type }) => isListOfMemberships(type) && !this.#isCounted(type));
       default:
-        return filter.targets.some(({ type }) => listsMemberships(type));
+        return filter.targets.some(({ type }) => isListOfMemberships(type));
     }
   }
 
@@ -179,8 +211,11 @@ export class ViewReading {
   }
 
   #searchMirror(base: Dn, scope: Scope, filter: CompiledFilter, after: number): VisibleEntry[] {
-    return this.#directory.mirror
-      .inScope(base, scope, after, this.permissions)
+    return this.#matchingMirrored(this.#directory.mirror.inScope(base, scope, after, this.permissions), filter);
+  }
+
+  #matchingMirrored(entries: readonly MirrorEntry[], filter: CompiledFilter): VisibleEntry[] {
+    return entries
       .map(({ stored, dn }) => this.#mirrored(stored, dn))
       .filter((entry) => matchFilter(filter, entry, this.schema) === true);
   }
@@ -230,6 +265,17 @@ export class ViewReading {
   passwordsOf(entry: VisibleEntry): readonly Buffer[] {
     return entry.isMirrored ? [] : this.#reading.passwords(entry.id);
   }
+}
+
+/** All but one of them. */
+function without({ quick, batches }: Found, id: number): Found {
+  const others = (entries: readonly VisibleEntry[]) => entries.filter((entry) => entry.id !== id);
+  return {
+    quick: quick && others(quick),
+    async *batches() {
+      for await (const entries of batches()) yield others(entries);
+    },
+  };
 }
 
 function ready(entries: readonly VisibleEntry[]): Found {

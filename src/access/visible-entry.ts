@@ -2,6 +2,7 @@
 
 import { listedValues } from "../model/attribute-list.js";
 import { Dn } from "../model/dn.js";
+import type { EntryKind } from "../model/entry-kind.js";
 import type { EqualityNode, FilterSubject } from "../model/filter-match.js";
 import type { AttributeType } from "../model/schema.js";
 import type { StoredEntry } from "../store/entry-row.js";
@@ -52,6 +53,10 @@ export class VisibleEntry implements FilterSubject, ComputedSource {
   /** Whether the entry stands for an application and not in the store. */
   get isMirrored(): boolean {
     return this.#name !== undefined;
+  }
+
+  get kind(): EntryKind {
+    return this.stored.kind;
   }
 
   get bytes(): Buffer {

@@ -1,5 +1,6 @@
 // What an operation is given: who asks, the directory as they may see and change it, and how to stop.
 import type { Application, ApplicationRegistry } from "../access/application.js";
+import type { Branch } from "../access/branch.js";
 import type { Channel } from "../access/channel.js";
 import type { Directory } from "../access/directory.js";
 import type { Subject } from "../access/permissions.js";
@@ -63,6 +64,8 @@ export interface Context {
   readonly caller: Caller;
   readonly view: View;
   readonly trail: Trail;
+  /** The application's own branch, where the client asked in it; the request is one on the shared tree already. */
+  readonly branch?: Branch;
   /** Canceled when the operation is abandoned or the connection is gone. */
   readonly cancellation: Cancellation;
 }

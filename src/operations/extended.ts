@@ -41,8 +41,8 @@ export function offeredExtensions(context: Pick<Context, "services" | "caller">)
 /** RFC 4532: the authorization identity, empty for anonymous. The response has no name. */
 function whoAmI(request: ExtendedRequest, { view }: Context): Result {
   if (request.value !== undefined) fail("protocolError", "Who am I? takes no value");
-  const { dn } = view.permissions;
-  return { code: "success", responseValue: Buffer.from(dn === "" ? "" : `dn:${dn}`) };
+  const { shownDn } = view.permissions;
+  return { code: "success", responseValue: Buffer.from(shownDn === "" ? "" : `dn:${shownDn}`) };
 }
 
 /** RFC 4511 4.14: what the client sends after the answer is TLS. */

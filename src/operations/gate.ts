@@ -1,6 +1,7 @@
 // The gate: who gets in as what, by its rules 2 and 3. The address first, then the password, and one answer for every way
 // of not getting in.
 import type { Application } from "../access/application.js";
+import { Branch } from "../access/branch.js";
 import { findLogin } from "../access/login.js";
 import type { Dn } from "../model/dn.js";
 import { type Result, success } from "../model/message.js";
@@ -12,6 +13,32 @@ export const refused: Result = Object.freeze({
   code: "invalidCredentials",
   message: "the name or the password is wrong",
 });
+
+/** Enters by a DN: as the application that has it, as a user by a name in an application's branch, or as any user. */
+export function enter(dn: Dn, password: Secret, context: Context): Promise<Result> {
+  const { applications } = context.services;
+  if (!applications.isApplicationDn(dn)) return enterAsUser(dn, password, context);
+  const owner = applications.ownerOf(dn);
+  const application = applications.named(owner);
+  if (owner === dn) return enterAsApplication(application, password, context);
+  return enterInBranch(dn, application, password, context);
+}
+
+/** The name says which application is meant, also where several may call from the address. */
+async function enterInBranch(
+  dn: Dn,
+  application: Application | undefined,
+  password: Secret,
+  context: Context,
+): Promise<Result> {
+  if (application && isCandidate(application, context)) {
+    const branch = new Branch(application, context.view.schema);
+    return enterAsUser(branch.inward(dn), password, context, application);
+  }
+  if (!application) context.trail.rule = "no such application";
+  await context.services.authenticator.refuseSlowly();
+  return refused;
+}
 
 /** Rule 2: the address is checked before a hash is spent. */
 export async function enterAsApplication(
@@ -44,15 +71,19 @@ export function isCandidate(application: Application, { services, caller, trail 
   return false;
 }
 
-/** Rule 3: through the application that bound here before, or else through any that may call from this address. */
+/**
+ * Rule 3: through the application that bound here before, or else through any that may call from this address; `inBranch`:
+ * through this one alone, by whose branch the user is named.
+ */
 export async function enterAsUser(
   name: Dn | { readonly uid: string },
   password: Secret,
   context: Context,
+  inBranch?: Application,
 ): Promise<Result> {
   const { services, caller, trail } = context;
   const { authenticator, directory } = services;
-  const asking = through(context);
+  const asking = through(context).filter((application) => !inBranch || application === inBranch);
   if (asking.length === 0) {
     trail.rule = "address of no application";
     await authenticator.refuseSlowly();
@@ -70,7 +101,8 @@ export async function enterAsUser(
   }
   trail.rule = "user bind";
   trail.application = login.applications.map(({ name }) => name).join(" ");
-  caller.become({ kind: "user", id: login.id, dn: login.dn, applications: login.applications });
+  const { id, dn, applications } = login;
+  caller.become({ kind: "user", id, dn, applications, isInBranch: inBranch !== undefined });
   return success;
 }
 

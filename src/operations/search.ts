@@ -180,7 +180,7 @@ class Run {
     this.#page = page;
     this.#position = position;
     this.#rest = walk?.kept?.rest;
-    this.#selection = selectionFor(request, context.view.permissions);
+    this.#selection = selectionFor(request, context);
     this.#last = position.after;
     this.#sent = position.sent;
     this.#pageEnd = page ? position.sent + Math.min(page.size, limits.pageSize) : Number.POSITIVE_INFINITY;
@@ -207,7 +207,8 @@ class Run {
     const entry = this.#reading.require(base);
     const { listsMemberships } = this.#selection;
     const { after } = this.#position;
-    return this.#reading.search(entry, base, scope, this.#reading.compile(filter), { after, listsMemberships });
+    const { branch } = this.#context;
+    return this.#reading.search(entry, base, scope, this.#reading.compile(filter), { after, listsMemberships, branch });
   }
 
   /** All entries, where that needs no waiting and they are few. */
@@ -306,12 +307,15 @@ const selectionsKept = 32;
 /** Characters of such a list: names may be as long as a message. */
 const longestKeptList = 1024;
 
-function selectionFor({ attributes, typesOnly }: SearchRequest, permissions: Permissions): Selection {
-  const make = () => new Selection(attributes, typesOnly, permissions.scope, { hidesStored: permissions.hidesStored });
+function selectionFor({ attributes, typesOnly }: SearchRequest, { view, branch }: Context): Selection {
+  const { permissions } = view;
+  const { scope, hidesStored } = permissions;
+  const naming = branch ? permissions.branchNaming : permissions.naming;
+  const make = () => new Selection(attributes, typesOnly, scope, { hidesStored, naming });
   if (attributes.reduce((sum, name) => sum + name.length + 1, 0) > longestKeptList) return make();
   const kept = selections.get(permissions) ?? new Map<string, Selection>();
   selections.set(permissions, kept);
-  const key = (typesOnly ? "types\0" : "\0") + attributes.join("\0");
+  const key = `${typesOnly ? "types" : ""}\0${branch ? "branch" : ""}\0${attributes.join("\0")}`;
   const known = kept.get(key);
   if (known) return known;
   if (kept.size >= selectionsKept) kept.clear();

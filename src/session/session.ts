@@ -8,6 +8,7 @@ import { anonymous, localAdministrator, Permissions, type Subject } from "../acc
 import { View } from "../access/view.js";
 import {
   type Answered,
+  type AnsweredRequest,
   type Answering,
   type Answers,
   type Cancellation,
@@ -21,7 +22,7 @@ import { requireConfidentiality } from "../operations/confidentiality.js";
 import type { Caller, Context, Services, Trail } from "../operations/context.js";
 import { requireKnownControls } from "../operations/controls.js";
 import { cancelOid } from "../operations/extended.js";
-import { type AnsweredRequest, perform } from "../operations/operations.js";
+import { perform } from "../operations/operations.js";
 import { PageWalks } from "../operations/page-walks.js";
 import { resultOf } from "./failure.js";
 import type { OperationRates } from "./operation-rates.js";
