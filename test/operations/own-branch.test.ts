@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { applicationsYaml } from "../access/applications.js";
 import { applicationDn, Conversation, groupDn, suffix, userDn } from "../support/conversation.js";
+import { randomFrom } from "../support/random.js";
 import { type StartedServer, startedServer } from "../support/server.js";
 
 // Both call from one address. Hugo and Ida sell; Ella designs and is in tracker-users, as the engineers are.
@@ -209,6 +210,50 @@ describe("a user of one address that several applications share", () => {
     expect(await user.bind(inShop("ida"), "a new one")).toMatchObject({ code: 0 });
     expect(await shop.compare(inShop("ida"), "userPassword", "a new one")).toMatchObject({ code: 6 });
   });
+});
+
+test("whatever is asked in the branch is answered as in the shared tree, name for name", async () => {
+  const seed = Number(process.env.GATEHOUSE_FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31));
+  const random = randomFrom(seed);
+  const below = (most: number) => Math.floor(random() * most);
+  const pick = <T>(from: readonly T[]): T => from[below(from.length)]!;
+  const inBranch = (text: string) => text.replaceAll(new RegExp(`(?<!ou=applications,)${suffix}`, "g"), shopDn);
+  const uids = ["ann", "hugo", "ida", "jack", "nobody"];
+  const cns = ["staff", "engineering", "nothing"];
+  const assertion = (): string => {
+    const user = userDn(pick(uids));
+    const group = groupDn(pick(cns));
+    return pick([
+      `(member=${user})`,
+      `(uniqueMember=${user})`,
+      `(memberOf=${group})`,
+      `(entryDN=${pick([user, group])})`,
+      `(memberOf:distinguishedNameMatch:=${group})`,
+      `(uid=${pick(uids)})`,
+      `(memberUid=${pick(uids)})`,
+      "(memberOf=*)",
+      "(objectClass=person)",
+      "(cn=*a*)",
+    ]);
+  };
+  const filter = (depth = 0): string => {
+    if (depth > 2 || below(2) === 0) return assertion();
+    const parts = Array.from({ length: 1 + below(3) }, () => filter(depth + 1)).join("");
+    return pick([`(&${parts})`, `(|${parts})`, `(!${filter(depth + 1)})`]);
+  };
+  for (let n = 0; n < 400; n++) {
+    const asked = {
+      base: pick([`ou=people,${suffix}`, `ou=groups,${suffix}`, userDn(pick(uids)), groupDn(pick(cns))]),
+      scope: pick(["base", "one", "sub"] as const),
+      filter: filter(),
+      attributes: pick([[], ["1.1"], ["*", "+"], ["member", "memberOf"], ["entryDN", "cn", "uniqueMember"]]),
+    };
+    const shared = await shop.search(asked);
+    const own = await shop.search({ ...asked, base: inBranch(asked.base), filter: inBranch(asked.filter) });
+    const plain = ({ code, message, matchedDn, entries }: typeof own) =>
+      JSON.stringify([code, message, matchedDn, entries.map(({ dn, attributes }) => [dn, attributes])]);
+    expect(plain(own), `seed ${seed}, ${JSON.stringify(asked)}`).toEqual(inBranch(plain(shared)));
+  }
 });
 
 describe("names in lower case", () => {
