@@ -26,16 +26,6 @@ export function admitsAlike({ settings: one }: Application, { settings: other }:
 /** What keeps a channel from an application, as the audit line says it. */
 export type Barrier = "application disabled" | "address not among the application's" | "TLS required";
 
-/** Why an application cannot be entered through this channel, by itself or by its users; undefined: it can. */
-export function barrierTo(settings: ApplicationSettings, channel: Channel): Barrier | undefined {
-  const { enabled, addresses, requireTls } = settings;
-  if (!enabled) return "application disabled";
-  if (channel.kind !== "local" && !addresses.some((range) => range.contains(channel.address))) {
-    return "address not among the application's";
-  }
-  return requireTls && !isConfidential(channel) ? "TLS required" : undefined;
-}
-
 /** Where the applications stand in the tree. */
 export function applicationsDn(suffix: Dn): Dn {
   return suffix.child(makeRdn([{ type: "ou", value: Buffer.from("applications") }]));
@@ -92,6 +82,19 @@ export class ApplicationRegistry {
    * requires TLS is not among them in the clear.
    */
   candidates(channel: Channel): readonly Application[] {
-    return this.#applications.filter(({ settings }) => barrierTo(settings, channel) === undefined);
+    return this.#applications.filter((application) => this.barrier(application, channel) === undefined);
+  }
+
+  /** Why an application cannot be entered through this channel, by itself or by its users; undefined: it can. */
+  barrier({ settings }: Application, channel: Channel): Barrier | undefined {
+    if (!settings.enabled) return "application disabled";
+    if (channel.kind !== "local" && !this.#mayCallFrom(channel.address, settings)) {
+      return "address not among the application's";
+    }
+    return settings.requireTls && !isConfidential(channel) ? "TLS required" : undefined;
+  }
+
+  #mayCallFrom(address: string, { addresses }: ApplicationSettings): boolean {
+    return addresses.some((range) => range.contains(address));
   }
 }

@@ -44,7 +44,7 @@ interface LoginStep {
   readonly holds: boolean;
   /** What the audit line says where it does not hold. */
   readonly rule: string;
-  /** For a person who wants to know why. */
+  /** For a person who wants to know why: what decided first. */
   sentences(): Promise<readonly string[]>;
 }
 
@@ -210,13 +210,14 @@ async function groupStep(
     holds: (await wayTo(groups.flatMap(({ ids }) => ids))) !== undefined,
     rule: "not in a login group",
     sentences: async () => {
-      if (names.length === 0) return ["no group may log in (login: [])"];
-      const sentences: string[] = [];
+      if (names.length === 0) return ["nobody may log in (login: [])"];
+      const [inside, outside]: [string[], string[]] = [[], []];
       for (const { name, ids } of groups) {
         const way = await wayTo(ids);
-        sentences.push(ids.length === 0 ? `there is no group ${name}` : groupSentence(name, way, reading));
+        const sentence = ids.length === 0 ? `there is no group ${name}` : groupSentence(name, way, reading);
+        (way ? inside : outside).push(sentence);
       }
-      return sentences;
+      return [...inside, ...outside];
     },
   };
 }

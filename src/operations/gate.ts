@@ -1,6 +1,6 @@
 // The gate: who gets in as what, by its rules 2 and 3. The address first, then the password, and one answer for every way
 // of not getting in.
-import { type Application, barrierTo } from "../access/application.js";
+import type { Application } from "../access/application.js";
 import { findLogin, type Login } from "../access/login.js";
 import type { Dn } from "../model/dn.js";
 import { type Result, success } from "../model/message.js";
@@ -43,7 +43,7 @@ export async function enterAsApplication(
 export function isCandidate(application: Application, { services, caller, trail }: Context): boolean {
   trail.application = application.name;
   if (services.applications.candidates(caller.channel).includes(application)) return true;
-  trail.rule = barrierTo(application.settings, caller.channel) ?? "application removed";
+  trail.rule = services.applications.barrier(application, caller.channel) ?? "application removed";
   return false;
 }
 
@@ -91,7 +91,8 @@ const tlsRequired = "TLS required";
 
 /** Whether only the lack of TLS keeps the client from every application. */
 function isForTls({ services, caller }: Context): boolean {
-  return services.applications.all.some(({ settings }) => barrierTo(settings, caller.channel) === tlsRequired);
+  const { applications } = services;
+  return applications.all.some((application) => applications.barrier(application, caller.channel) === tlsRequired);
 }
 
 function through({ services, caller }: Context): readonly Application[] {
