@@ -76,8 +76,8 @@ test("the way to a group is told, through static and dynamic ones", async () => 
     "there is no group gone",
   ]);
   expect(await told(userDn("dan"))).toEqual([
-    "it is not a member of outer",
     `it is a member of around, by way of ${groupDn("urls")}`,
+    "it is not a member of outer",
     "there is no group gone",
   ]);
 });
