@@ -1,5 +1,6 @@
 // `requireTls` of an application: in the clear it is as if it could not be entered from there.
 import { readFile, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { type TestCertificates, testCertificates } from "../support/certificates.js";
@@ -78,4 +79,16 @@ test("set anew, it takes the application from sessions in the clear, and from th
   app.send(send.search(3, { base: ann, scope: 0 }));
   expect(await app.result(3)).toMatchObject({ code: 50 });
   expect(await app.bind(safeDn, "safe-secret", 4)).toMatchObject(refusal);
+});
+
+test("the Unix socket is as good as TLS, and has no address that a rule could ask for", async () => {
+  const login = "login: { addresses: [192.0.2.9] }";
+  const server = await startedServer({
+    listen: ["ldapi://gate.sock"],
+    applications: applicationsYaml({ safe: { more: ["requireTls: true", login] } }),
+  });
+  const client = RawClient.over(connect(join(server.folder, "gate.sock")));
+  expect(await client.bind(safeDn, "safe-secret", 1)).toMatchObject({ code: 0 });
+  expect(await client.bind(ann, "ann-secret", 2)).toMatchObject({ code: 0 });
+  expect(await client.whoAmI(3)).toBe(`dn:${ann}`);
 });
