@@ -4,6 +4,7 @@ import { ApplicationMirror } from "./access/application-mirror.js";
 import { ComputedAttributes } from "./access/computed-attributes.js";
 import { Authenticator } from "./auth/authenticator.js";
 import { type EntryWriterOptions, exportedPieces } from "./cli/entry-writer.js";
+import { explainWayIn } from "./cli/way-in.js";
 import type { Clock } from "./model/clock.js";
 import { standardSchema } from "./model/standard-schema.js";
 import type { Services } from "./operations/context.js";
@@ -86,6 +87,7 @@ export async function startServer(settings: Settings, options: ServerOptions): P
           return problems.map(formatProblem);
         },
         export: (options) => exportFrom(store, options),
+        explain: (question) => explainWayIn(directory, question),
       },
       ...(server.tls ? { tls: { required: server.tls.required } } : {}),
     };

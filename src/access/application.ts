@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 import { type Dn, makeRdn } from "../model/dn.js";
 import type { Schema } from "../model/schema.js";
 import type { ApplicationSettings } from "../settings/application-settings.js";
-import type { Channel } from "./channel.js";
+import { type Channel, isConfidential } from "./channel.js";
 
 export interface Application {
   readonly settings: ApplicationSettings;
@@ -18,8 +18,13 @@ export interface Application {
  * when the other takes its place.
  */
 export function admitsAlike({ settings: one }: Application, { settings: other }: Application): boolean {
-  return isDeepStrictEqual([one.login, one.view], [other.login, other.view]);
+  // What refusals are to say lets nobody in.
+  const rules = ({ login, view }: ApplicationSettings) => [login && { ...login, message: undefined }, view];
+  return isDeepStrictEqual(rules(one), rules(other));
 }
+
+/** What keeps a channel from an application, as the audit line says it. */
+export type Barrier = "application disabled" | "address not among the application's" | "TLS required";
 
 /** Where the applications stand in the tree. */
 export function applicationsDn(suffix: Dn): Dn {
@@ -79,11 +84,24 @@ export class ApplicationRegistry {
     return this.base.child(makeRdn([{ type: "cn", value: Buffer.from(name) }]));
   }
 
-  /** The enabled applications that may call through this channel: by its address, or any where it has none. */
-  candidates({ kind, address }: Channel): readonly Application[] {
-    return this.#applications.filter(
-      ({ settings }) =>
-        settings.enabled && (kind === "local" || settings.addresses.some((range) => range.contains(address))),
-    );
+  /**
+   * The enabled applications that may call through this channel: by its address, or any where it has none. One that
+   * requires TLS is not among them in the clear.
+   */
+  candidates(channel: Channel): readonly Application[] {
+    return this.#applications.filter((application) => this.barrier(application, channel) === undefined);
+  }
+
+  /** Why an application cannot be entered through this channel, by itself or by its users; undefined: it can. */
+  barrier({ settings }: Application, channel: Channel): Barrier | undefined {
+    if (!settings.enabled) return "application disabled";
+    if (channel.kind !== "local" && !this.#mayCallFrom(channel.address, settings)) {
+      return "address not among the application's";
+    }
+    return settings.requireTls && !isConfidential(channel) ? "TLS required" : undefined;
+  }
+
+  #mayCallFrom(address: string, { addresses }: ApplicationSettings): boolean {
+    return addresses.some((range) => range.contains(address));
   }
 }

@@ -30,11 +30,8 @@ function addContainers(reading: Reading, entry: StoredEntry | undefined, contain
   }
 }
 
-/**
- * Every group that an entry is in, directly or through other groups. Cycles end where they meet themselves. `until`:
- * stops early, with what was found so far, once one of these groups is among them.
- */
-export async function groupsAround(reading: Reading, id: number, until?: ReadonlySet<number>): Promise<Set<number>> {
+/** Every group that an entry is in, directly or through other groups. Cycles end where they meet themselves. */
+export async function groupsAround(reading: Reading, id: number): Promise<Set<number>> {
   const found = new Set<number>();
   const open = [id];
   for (let member = open.pop(); member !== undefined; member = open.pop()) {
@@ -43,7 +40,6 @@ export async function groupsAround(reading: Reading, id: number, until?: Readonl
       if (found.has(group)) continue;
       found.add(group);
       open.push(group);
-      if (until?.has(group)) return found;
     }
   }
   return found;

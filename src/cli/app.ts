@@ -4,9 +4,13 @@ import { readFile } from "node:fs/promises";
 import { isIP } from "node:net";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
-import { applicationsDn } from "../access/application.js";
-import { makeRdn } from "../model/dn.js";
+import { ApplicationRegistry, applicationsDn } from "../access/application.js";
+import { ApplicationMirror } from "../access/application-mirror.js";
+import { ComputedAttributes } from "../access/computed-attributes.js";
+import { Dn, makeRdn } from "../model/dn.js";
 import type { Secret } from "../model/secret.js";
+import { standardSchema } from "../model/standard-schema.js";
+import type { Explanation, WayInQuestion } from "../operations/context.js";
 import { generatePassword } from "../passwords/password-text.js";
 import { AddressRange } from "../settings/address-range.js";
 import { addApplication, removeApplication, replacePasswords } from "../settings/application-edits.js";
@@ -21,12 +25,13 @@ import { writeFileDurably } from "../settings/durable-file.js";
 import { applicationsFileName, loadSettings } from "../settings/load-settings.js";
 import { SettingError } from "../settings/problem.js";
 import { addCommand, argument, type ConfigOption, severalArguments } from "./command.js";
+import { settingsOf, withStore } from "./configuration.js";
 import { Failure, wrongSettings } from "./failure.js";
 import { hashCost, hashPassword } from "./hash.js";
 import { print } from "./output.js";
 import { readPassword } from "./password-prompt.js";
-import { takeEffect } from "./running-server.js";
-import { explainEntry, loginText, rightsText } from "./way-in.js";
+import { explained, takeEffect, throughRunningServer } from "./running-server.js";
+import { explainEntry, explainWayIn, loginText, rightsText, userNamed } from "./way-in.js";
 
 interface AddOptions extends ConfigOption {
   readonly address: readonly string[];
@@ -70,11 +75,15 @@ export function app(program: Command): void {
   addCommand(
     group,
     "test",
-    "Explain step by step whether an application may come in from an address.",
+    "Explain step by step whether an application may come in from an address, and a user log in through it. About a " +
+      "user, the server that runs is asked, which must have a Unix socket (ldapi:// in server.yaml); or else the store.",
     "gatehouse app test wiki 192.0.2.10",
+    "gatehouse app test wiki 192.0.2.10 ann --at 2026-01-31T20:00",
   )
     .argument("<name>", "the application")
     .argument("<address>", "an IPv4 or IPv6 address", argument(parsePeer))
+    .argument("[user]", "a user, by uid or DN", argument(parseUser))
+    .option("--at <time>", "as if it were this time: of this machine's zone, or with Z or +01:00", argument(parseTime))
     .action(test);
 }
 
@@ -86,6 +95,17 @@ function parseAddress(text: string): string {
 function parsePeer(text: string): string {
   if (isIP(text) === 0) throw new SettingError(`${JSON.stringify(text)} is not an IPv4 or IPv6 address`);
   return text;
+}
+
+function parseUser(text: string): string {
+  userNamed(text);
+  return text;
+}
+
+function parseTime(text: string): number {
+  const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?$/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(time)) throw new SettingError(`${JSON.stringify(text)} is not a time such as 2026-01-31T20:00`);
+  return time;
 }
 
 async function list({ config }: ConfigOption): Promise<void> {
@@ -149,11 +169,43 @@ async function changePassword(name: string, { config, stdin }: PasswordOptions):
 
 const unusedHash = `{BCRYPT}$2b$10$${"C".repeat(53)}`;
 
-async function test(name: string, address: string, { config }: ConfigOption): Promise<void> {
-  const { applications } = await readFileOf(config);
-  const { lines, isAllowed } = explainEntry(applications, name, address);
+interface TestOptions extends ConfigOption {
+  readonly at?: number;
+}
+
+async function test(
+  application: string,
+  address: string,
+  user: string | undefined,
+  { config, at }: TestOptions,
+): Promise<void> {
+  const { lines, isAllowed } =
+    user === undefined
+      ? explainEntry(await registryOf(config), application, address)
+      : await explainUser(config, { application, address, user, ...(at === undefined ? {} : { at }) });
   for (const line of lines) print(line);
   if (!isAllowed) throw new Failure([]);
+}
+
+/** Of the file as it is, whatever else the configuration has wrong. */
+async function registryOf(folder: string): Promise<ApplicationRegistry> {
+  const { applications } = await readFileOf(folder);
+  return new ApplicationRegistry(Dn.parse(""), standardSchema, applications);
+}
+
+/** By the server that runs, where it can be reached; or else by the files and the store, which nobody else has open. */
+async function explainUser(config: string, question: WayInQuestion): Promise<Explanation> {
+  const settings = await settingsOf(config, { withTls: false });
+  const answer = await throughRunningServer(settings, (client) => explained(client, question));
+  return (
+    answer ??
+    withStore(settings, { make: false }, (store) => {
+      const applications = new ApplicationRegistry(store.suffix, store.schema, settings.applications);
+      const mirror = new ApplicationMirror(applications, store.schema, Date.now());
+      const computed = new ComputedAttributes(store.schema);
+      return explainWayIn({ store, applications, mirror, computed, clock: Date.now }, question);
+    })
+  );
 }
 
 interface ApplicationsFile {

@@ -1,5 +1,6 @@
 // A server that runs with the same configuration, reached by its Unix socket (an `ldapi://` address of `listen`).
-import { exportOid, reloadOid } from "../operations/administration.js";
+import { explainOid, exportOid, reloadOid } from "../operations/administration.js";
+import type { Explanation, WayInQuestion } from "../operations/context.js";
 import { loadSettings, type Settings } from "../settings/load-settings.js";
 import { formatProblem } from "../settings/problem.js";
 import { LocalClient } from "../wire/local-client.js";
@@ -38,6 +39,12 @@ export async function throughRunningServer<T>(
 export async function reload(client: LocalClient): Promise<readonly string[]> {
   const faults = await client.request({ operation: "extended", oid: reloadOid, value: undefined });
   return faults.length === 0 ? [] : faults.toString().split("\n");
+}
+
+/** Whether somebody would get in, by the rules that the server has in force. */
+export async function explained(client: LocalClient, question: WayInQuestion): Promise<Explanation> {
+  const value = Buffer.from(JSON.stringify(question));
+  return JSON.parse((await client.request({ operation: "extended", oid: explainOid, value })).toString());
 }
 
 /** Hands on every entry as LDIF; gives their number. */

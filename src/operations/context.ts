@@ -11,12 +11,30 @@ import type { Limits } from "../model/limits.js";
 import type { Cancellation, Result } from "../model/message.js";
 import type { PageWalks } from "./page-walks.js";
 
+/** Whether an application, or a user through it, would get in: what `gatehouse app test` asks. */
+export interface WayInQuestion {
+  readonly application: string;
+  readonly address: string;
+  /** A uid or a DN. */
+  readonly user?: string;
+  /** In milliseconds since 1970 UTC; undefined: now. */
+  readonly at?: number;
+}
+
+export interface Explanation {
+  /** Step by step, for a person. */
+  readonly lines: readonly string[];
+  readonly isAllowed: boolean;
+}
+
 /** What can be asked of the server as a whole. */
 export interface Administration {
   /** Reads the configuration anew; gives its faults, a sentence each, with which the old one stays in force. */
   reload(): Promise<readonly string[]>;
   /** Every entry of one moment as LDIF, in pieces; then their number. Ends what it holds when it is left early. */
   export(options: { readonly operational: boolean }): AsyncGenerator<Buffer, number, void>;
+  /** By the rules that are in force. */
+  explain(question: WayInQuestion): Promise<Explanation>;
 }
 
 /** What all sessions of a server share. */

@@ -2,7 +2,7 @@
 import { BerError, BerReader } from "../ber/reader.js";
 import { fail } from "../model/failure.js";
 import type { Answering, ExtendedRequest, Result } from "../model/message.js";
-import { exportEntries, exportOid, reload, reloadOid } from "./administration.js";
+import { explain, explainOid, exportEntries, exportOid, reload, reloadOid } from "./administration.js";
 import type { Context } from "./context.js";
 
 interface ExtendedOperation {
@@ -27,6 +27,7 @@ const extendedOperations: ReadonlyMap<string, ExtendedOperation> = new Map<strin
   [cancelOid, { perform: cancel }],
   [reloadOid, { isOffered: isAdministrator, perform: reload }],
   [exportOid, { isOffered: isAdministrator, perform: exportEntries }],
+  [explainOid, { isOffered: isAdministrator, perform: explain }],
 ]);
 
 function isAdministrator({ caller }: Pick<Context, "caller">): boolean {

@@ -2,11 +2,11 @@
 // of not getting in.
 import type { Application } from "../access/application.js";
 import { Branch } from "../access/branch.js";
-import { findLogin } from "../access/login.js";
+import { findLogin, type Login } from "../access/login.js";
 import type { Dn } from "../model/dn.js";
 import { type Result, success } from "../model/message.js";
 import type { Secret } from "../model/secret.js";
-import type { Context } from "./context.js";
+import type { Context, Trail } from "./context.js";
 
 /** The same words for every refusal, so that they tell nothing; what really happened stands in the audit line. */
 export const refused: Result = Object.freeze({
@@ -40,7 +40,10 @@ async function enterInBranch(
   return refused;
 }
 
-/** Rule 2: the address is checked before a hash is spent. */
+/**
+ * Rule 2: the address is checked before a hash is spent. Where the application requires TLS and the client has none, the
+ * words are the same as well: another answer would tell which names there are.
+ */
 export async function enterAsApplication(
   application: Application | undefined,
   password: Secret,
@@ -67,7 +70,7 @@ export async function enterAsApplication(
 export function isCandidate(application: Application, { services, caller, trail }: Context): boolean {
   trail.application = application.name;
   if (services.applications.candidates(caller.channel).includes(application)) return true;
-  trail.rule = application.settings.enabled ? "address not among the application's" : "application disabled";
+  trail.rule = services.applications.barrier(application, caller.channel) ?? "application removed";
   return false;
 }
 
@@ -85,18 +88,20 @@ export async function enterAsUser(
   const { authenticator, directory } = services;
   const asking = through(context).filter((application) => !inBranch || application === inBranch);
   if (asking.length === 0) {
-    trail.rule = "address of no application";
+    trail.rule = isForTls(context) ? tlsRequired : "address of no application";
     await authenticator.refuseSlowly();
     return refused;
   }
   if (caller.application) trail.application = caller.application.name;
-  const login = await findLogin(directory, name, asking);
+  const login = await findLogin(directory, name, asking, { channel: caller.channel, now: services.clock() });
   // Whom no application lets in costs a hash all the same, and never the short time of a right password quickly verified:
   // the time must not tell who is there, who is in which group, or what the password is.
   const isAdmitted = login !== undefined && login.applications.length > 0;
   const right = await authenticator.verify(password, isAdmitted ? login.passwords : []);
   if (!isAdmitted || !right) {
-    trail.rule = !login ? "no such user" : isAdmitted ? "wrong password" : "not allowed to log in here";
+    if (!login) trail.rule = "no such user";
+    else if (isAdmitted) trail.rule = "wrong password";
+    else recordRefusals(login, trail);
     return refused;
   }
   trail.rule = "user bind";
@@ -104,6 +109,22 @@ export async function enterAsUser(
   const { id, dn, applications } = login;
   caller.become({ kind: "user", id, dn, applications, isInBranch: inBranch !== undefined });
   return success;
+}
+
+/** Leaves in the trail why no application lets the user in, in their order where they differ, and what they say of it. */
+export function recordRefusals({ refusals }: Login, trail: Trail): void {
+  const said = (texts: readonly string[]) => [...new Set(texts)].join("; ");
+  trail.rule = said(refusals.map(({ rule }) => rule)) || "no application to log in through";
+  const messages = said(refusals.flatMap(({ application }) => application.settings.login?.message ?? []));
+  if (messages !== "") trail.detail = messages;
+}
+
+const tlsRequired = "TLS required";
+
+/** Whether only the lack of TLS keeps the client from every application. */
+function isForTls({ services, caller }: Context): boolean {
+  const { applications } = services;
+  return applications.all.some((application) => applications.barrier(application, caller.channel) === tlsRequired);
 }
 
 function through({ services, caller }: Context): readonly Application[] {

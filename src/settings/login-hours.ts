@@ -6,7 +6,7 @@ import { parsed } from "./shape.js";
 /** 0 is Monday. */
 export type Weekday = 0 | 1 | 2 | 3 | 4 | 5 | 6;
 
-const weekdays = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] as const;
+export const weekdays = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] as const;
 
 /** Minutes since midnight, `from` included and `to` not. Where `to` is not behind `from`, it is on the next day. */
 export interface Hours {

@@ -113,7 +113,7 @@ describe("a user", () => {
     expect((await client.bindUser("kate")).code).toBe(0);
     const other = await Conversation.as("wide", server, "127.0.0.2");
     expect(await other.bindUser("kate")).toMatchObject(invalid);
-    expect(lastAudit()).toMatchObject({ application: "wide", rule: "not allowed to log in here" });
+    expect(lastAudit()).toMatchObject({ application: "wide", rule: "not in a login group" });
     expect((await other.bindUser("ann")).code).toBe(0);
   });
 
@@ -123,7 +123,7 @@ describe("a user", () => {
     expect((await from("127.0.0.2", "leo")).answer.code).toBe(0);
     expect(lastAudit()).toMatchObject({ application: "there" });
     expect((await from("127.0.0.3", "leo")).answer).toMatchObject(invalid);
-    expect(lastAudit()).toMatchObject({ rule: "not allowed to log in here" });
+    expect(lastAudit()).toMatchObject({ rule: "not in a login group" });
   });
 
   test("logs in as a member of a login group, directly and through other groups", async () => {
