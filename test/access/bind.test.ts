@@ -224,6 +224,17 @@ describe("a user", () => {
   });
 });
 
+test("a user is disabled over LDAP, and let in again", async () => {
+  const manager = await Conversation.as("manager", server);
+  const user = await Conversation.with(server);
+  expect(await user.bindUser("leo")).toMatchObject({ code: 0 });
+  expect(await manager.modify(userDn("leo"), ["replace", "nsAccountLock", "TRUE"])).toMatchObject({ code: 0 });
+  expect(await user.bindUser("leo")).toMatchObject({ code: 49, message: "the name or the password is wrong" });
+  expect((await manager.search({ filter: "(nsAccountLock=true)" })).dns).toEqual([userDn("leo")]);
+  expect(await manager.modify(userDn("leo"), ["delete", "nsAccountLock"])).toMatchObject({ code: 0 });
+  expect(await user.bindUser("leo")).toMatchObject({ code: 0 });
+});
+
 describe("what is no login", () => {
   test("a name without a password is refused with 53, and leaves nobody", async () => {
     const client = await Conversation.as("here", server);
