@@ -2,6 +2,7 @@
 import { ApplicationRegistry } from "./access/application.js";
 import { ApplicationMirror } from "./access/application-mirror.js";
 import { ComputedAttributes } from "./access/computed-attributes.js";
+import { HostAddresses, hostsOf } from "./access/host-addresses.js";
 import { Authenticator } from "./auth/authenticator.js";
 import { type EntryWriterOptions, exportedPieces } from "./cli/entry-writer.js";
 import type { Clock } from "./model/clock.js";
@@ -63,7 +64,10 @@ export async function startServer(settings: Settings, options: ServerOptions): P
     if (store.revision === 0) await options.seed?.(store, hasher);
     await hasher.warm();
 
-    const applications = new ApplicationRegistry(suffix, schema, settings.applications);
+    const hosts = new HostAddresses({ log });
+    closers.push(async () => hosts.close());
+    await hosts.keep(hostsOf(settings.applications));
+    const applications = new ApplicationRegistry(suffix, schema, settings.applications, hosts);
     const mirror = new ApplicationMirror(applications, schema, clock());
     const directory = { store, applications, mirror, computed: new ComputedAttributes(schema), clock };
     // One after the other: what was read last is what stays.
@@ -101,7 +105,7 @@ export async function startServer(settings: Settings, options: ServerOptions): P
     });
     const certificates = new Certificates(listener, settings, log, clock);
     closers.push(async () => certificates.close());
-    const parts: Reloaded = { folder, started: server, applications, audit, certificates, log };
+    const parts: Reloaded = { folder, started: server, applications, hosts, audit, certificates, log };
     const listen: string[] = [];
     for (const address of server.listen) listen.push(await listener.listen(address));
     // Beside the first requests, not before them.
@@ -127,6 +131,7 @@ interface Reloaded {
   readonly folder: string;
   readonly started: ServerSettings;
   readonly applications: ApplicationRegistry;
+  readonly hosts: HostAddresses;
   readonly audit: AuditTrail;
   readonly certificates: Certificates;
   readonly log: Log;
@@ -137,6 +142,7 @@ async function reload({
   folder,
   started,
   applications,
+  hosts,
   audit,
   certificates,
   log,
@@ -144,6 +150,7 @@ async function reload({
   await audit.reopen();
   const read = await loadSettings(folder);
   if ("problems" in read) return read.problems;
+  await hosts.keep(hostsOf(read.settings.applications));
   applications.replace(read.settings.applications);
   certificates.renew(read.settings);
   const keys = changedKeys(started, read.settings.server);

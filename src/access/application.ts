@@ -5,6 +5,7 @@ import { type Dn, makeRdn } from "../model/dn.js";
 import type { Schema } from "../model/schema.js";
 import type { ApplicationSettings } from "../settings/application-settings.js";
 import type { Channel } from "./channel.js";
+import type { HostAddresses } from "./host-addresses.js";
 
 export interface Application {
   readonly settings: ApplicationSettings;
@@ -29,11 +30,19 @@ export function applicationsDn(suffix: Dn): Dn {
 export class ApplicationRegistry {
   readonly base: Dn;
   readonly #schema: Schema;
+  /** What the names among the addresses of applications stand for; undefined: nothing. */
+  readonly #hosts: Pick<HostAddresses, "contains"> | undefined;
   #applications: readonly Application[] = [];
   #byDn: ReadonlyMap<string, Application> = new Map();
 
-  constructor(suffix: Dn, schema: Schema, settings: readonly ApplicationSettings[]) {
+  constructor(
+    suffix: Dn,
+    schema: Schema,
+    settings: readonly ApplicationSettings[],
+    hosts?: Pick<HostAddresses, "contains">,
+  ) {
     this.#schema = schema;
+    this.#hosts = hosts;
     this.base = applicationsDn(suffix);
     this.replace(settings);
   }
@@ -75,8 +84,13 @@ export class ApplicationRegistry {
   /** The enabled applications that may call through this channel: by its address, or any where it has none. */
   candidates({ kind, address }: Channel): readonly Application[] {
     return this.#applications.filter(
-      ({ settings }) =>
-        settings.enabled && (kind === "local" || settings.addresses.some((range) => range.contains(address))),
+      ({ settings }) => settings.enabled && (kind === "local" || this.#mayCallFrom(address, settings)),
+    );
+  }
+
+  #mayCallFrom(address: string, { addresses, hosts }: ApplicationSettings): boolean {
+    return (
+      addresses.some((range) => range.contains(address)) || hosts.some((host) => this.#hosts?.contains(host, address))
     );
   }
 }

@@ -5,19 +5,21 @@ import { isIP } from "node:net";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { applicationsDn } from "../access/application.js";
+import { HostAddresses, hostsOf } from "../access/host-addresses.js";
 import { makeRdn } from "../model/dn.js";
 import type { Secret } from "../model/secret.js";
 import { generatePassword } from "../passwords/password-text.js";
-import { AddressRange } from "../settings/address-range.js";
 import { addApplication, removeApplication, replacePasswords } from "../settings/application-edits.js";
 import {
   type AccessPreset,
   type ApplicationSettings,
   accessPresets,
+  applicationKey,
   parseApplicationName,
   readApplications,
 } from "../settings/application-settings.js";
 import { writeFileDurably } from "../settings/durable-file.js";
+import { parseOrigin } from "../settings/host-name.js";
 import { applicationsFileName, loadSettings } from "../settings/load-settings.js";
 import { SettingError } from "../settings/problem.js";
 import { addCommand, argument, type ConfigOption, severalArguments } from "./command.js";
@@ -49,7 +51,11 @@ export function app(program: Command): void {
     "gatehouse app add wiki --address 192.0.2.10 --access read-write --login wiki-users",
   )
     .argument("<name>", "what it is called", argument(parseApplicationName))
-    .requiredOption("--address <address...>", "an address or range it may call from", severalArguments(parseAddress))
+    .requiredOption(
+      "--address <address...>",
+      "an address, range or host name it may call from",
+      severalArguments(parseAddress),
+    )
     .addOption(new Option("--access <level>", "what it may do").choices(Object.keys(accessPresets)).default("read"))
     .option("--login <group...>", "a group whose members may log in through it; default: everyone")
     .option("--description <text>", "what it is")
@@ -79,7 +85,7 @@ export function app(program: Command): void {
 }
 
 function parseAddress(text: string): string {
-  AddressRange.parse(text);
+  parseOrigin(text);
   return text;
 }
 
@@ -94,7 +100,7 @@ async function list({ config }: ConfigOption): Promise<void> {
   const rows = applications.map((one) => [
     one.name + (one.enabled ? "" : " (disabled)"),
     rightsText(one.rights),
-    one.addresses.join(" "),
+    [...one.addresses, ...one.hosts].join(" "),
     `login: ${loginText(one)}`,
   ]);
   const widths = [0, 1, 2].map((column) => Math.max(0, ...rows.map((row) => row[column]!.length)));
@@ -151,7 +157,9 @@ const unusedHash = `{BCRYPT}$2b$10$${"C".repeat(53)}`;
 
 async function test(name: string, address: string, { config }: ConfigOption): Promise<void> {
   const { applications } = await readFileOf(config);
-  const { lines, isAllowed } = explainEntry(applications, name, address);
+  const hosts = new HostAddresses();
+  await hosts.keep(hostsOf(applications.filter((one) => applicationKey(one.name) === applicationKey(name))));
+  const { lines, isAllowed } = explainEntry(applications, name, address, hosts);
   for (const line of lines) print(line);
   if (!isAllowed) throw new Failure([]);
 }

@@ -1,4 +1,5 @@
 // How the gate decides about an application and an address, explained step by step (rules 1 and 2 of the gate).
+import type { HostAddresses } from "../access/host-addresses.js";
 import { normalizeAddress } from "../settings/address-range.js";
 import {
   type AccessPreset,
@@ -13,7 +14,12 @@ export interface Explanation {
   readonly isAllowed: boolean;
 }
 
-export function explainEntry(applications: readonly ApplicationSettings[], name: string, address: string): Explanation {
+export function explainEntry(
+  applications: readonly ApplicationSettings[],
+  name: string,
+  address: string,
+  hosts: HostAddresses,
+): Explanation {
   const lines: string[] = [];
   const refused = (line: string): Explanation => ({ lines: [...lines, `no   ${line}`, "refused"], isAllowed: false });
   const application = applications.find((one) => applicationKey(one.name) === applicationKey(name));
@@ -24,15 +30,22 @@ export function explainEntry(applications: readonly ApplicationSettings[], name:
   lines.push(`yes  ${application.name} is registered`);
   if (!application.enabled) return refused("it is disabled (enabled: false)");
   lines.push("yes  it is enabled");
-  const ranges = application.addresses.join(", ");
   const peer = normalizeAddress(address);
   const range = application.addresses.find((one) => one.contains(peer));
-  if (!range) return refused(`${peer} is in none of its addresses: ${ranges}`);
-  lines.push(`yes  ${peer} is in ${range}`);
+  const host = application.hosts.find((one) => hosts.contains(one, peer));
+  if (range) lines.push(`yes  ${peer} is in ${range}`);
+  else if (host) lines.push(`yes  ${peer} is ${host}`);
+  else return refused(`${peer} is in none of its addresses: ${originsText(application, hosts)}`);
   lines.push(`     it may: ${rightsText(application.rights)}`);
   for (const line of viewTexts(application)) lines.push(`     it sees: ${line}`);
   lines.push(`     log in through it: ${loginText(application)}`);
   return { lines: [...lines, "allowed, with its password"], isAllowed: true };
+}
+
+/** A name with what it stands for at this moment. */
+function originsText({ addresses, hosts }: ApplicationSettings, known: HostAddresses): string {
+  const named = hosts.map((host) => `${host} (${known.of(host).join(" ") || "not found"})`);
+  return [...addresses, ...named].join(", ");
 }
 
 /** The preset's name, or each kind of entry with its rights. */

@@ -6,9 +6,10 @@ import type { Filter } from "../model/filter.js";
 import { parseFilter } from "../model/filter-text.js";
 import { Secret } from "../model/secret.js";
 import { standardSchema } from "../model/standard-schema.js";
-import { type AddressRange, addressRange } from "./address-range.js";
+import { AddressRange, addressRange } from "./address-range.js";
 import { didYouMean } from "./did-you-mean.js";
 import { deepFreeze } from "./freeze.js";
+import { HostName, origin } from "./host-name.js";
 import { days, type Hours, hours, timeZone, type Weekday } from "./login-hours.js";
 import { type Problem, SettingError } from "./problem.js";
 import {
@@ -120,7 +121,10 @@ export interface ApplicationSettings {
   readonly description?: string;
   /** Hashes, prefix included: `{BCRYPT}$2b$10$…`. One, or several while one is being replaced. */
   readonly passwords: readonly Secret[];
+  /** Where it may call from; `addresses` of the file are these and `hosts`. */
   readonly addresses: readonly AddressRange[];
+  /** Machines that it may call from, by their names. */
+  readonly hosts: readonly HostName[];
   readonly rights: Rights;
   /** Undefined: everyone may log in through it. */
   readonly login?: LoginRules;
@@ -309,7 +313,7 @@ const application = made(
     name: required(parsed("a text with the application's name", parseApplicationName)),
     description: optional(text()),
     password: required(oneOrMore(passwordHash)),
-    addresses: required(listOf(addressRange, 1)),
+    addresses: required(listOf(origin, 1)),
     access: required(textOrMap(presetAccess, detailedAccess)),
     login: optional(login),
     view: optional(view),
@@ -317,7 +321,13 @@ const application = made(
     requireTls: defaulted(flag, false),
     limits: defaulted(limits, {}),
   }),
-  ({ password, access, ...rest }): ApplicationSettings => ({ ...rest, passwords: password, rights: access }),
+  ({ password, access, addresses, ...rest }): ApplicationSettings => ({
+    ...rest,
+    passwords: password,
+    addresses: addresses.filter((one) => one instanceof AddressRange),
+    hosts: addresses.filter((one) => one instanceof HostName),
+    rights: access,
+  }),
 );
 
 const applications = listOf(application);

@@ -117,3 +117,20 @@ test.each([
   expect(stdout.trimEnd().split("\n").slice(-2)).toEqual([reason, "refused"]);
   expect([code, stderr]).toEqual([1, ""]);
 });
+
+test("ranges, any and host names are added, listed and explained", async () => {
+  const folder = await installation();
+  const args = ["app", "add", "shop", "--address", "10.0.0.1-10.0.0.9", "shop.invalid"];
+  expect(await gatehouse(args, { folder })).toMatchObject({ code: 0 });
+  await gatehouse(["app", "add", "web", "--address", "any"], { folder });
+  const { stdout } = await gatehouse(["app", "list"], { folder });
+  expect(stdout).toMatch(/^shop +read +10\.0\.0\.1-10\.0\.0\.9 shop\.invalid +login: everyone$/m);
+  expect(stdout).toMatch(/^web +read +any +login: everyone$/m);
+  const explained = async (name: string, address: string) =>
+    (await gatehouse(["app", "test", name, address], { folder })).stdout.split("\n")[2];
+  expect(await explained("shop", "10.0.0.9")).toBe("yes  10.0.0.9 is in 10.0.0.1-10.0.0.9");
+  expect(await explained("web", "2001:db8::1")).toBe("yes  2001:db8::1 is in any");
+  expect(await explained("shop", "10.0.0.10")).toBe(
+    "no   10.0.0.10 is in none of its addresses: 10.0.0.1-10.0.0.9, shop.invalid (not found)",
+  );
+});
