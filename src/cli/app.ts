@@ -10,17 +10,17 @@ import { makeRdn } from "../model/dn.js";
 import type { Secret } from "../model/secret.js";
 import { generatePassword } from "../passwords/password-text.js";
 import { addApplication, removeApplication, replacePasswords } from "../settings/application-edits.js";
+import { type ApplicationFile, applicationsFileName, loadApplications } from "../settings/application-files.js";
 import {
   type AccessPreset,
   type ApplicationSettings,
   accessPresets,
   applicationKey,
   parseApplicationName,
-  readApplications,
 } from "../settings/application-settings.js";
 import { writeFileDurably } from "../settings/durable-file.js";
 import { parseOrigin } from "../settings/host-name.js";
-import { applicationsFileName, loadSettings } from "../settings/load-settings.js";
+import { loadSettings } from "../settings/load-settings.js";
 import { SettingError } from "../settings/problem.js";
 import { addCommand, argument, type ConfigOption, severalArguments } from "./command.js";
 import { Failure, wrongSettings } from "./failure.js";
@@ -95,7 +95,7 @@ function parsePeer(text: string): string {
 }
 
 async function list({ config }: ConfigOption): Promise<void> {
-  const { applications } = await readFileOf(config);
+  const { applications } = await readFilesOf(config);
   if (applications.length === 0) print("no applications");
   const rows = applications.map((one) => [
     one.name + (one.enabled ? "" : " (disabled)"),
@@ -115,7 +115,11 @@ async function list({ config }: ConfigOption): Promise<void> {
 
 async function add(name: string, options: AddOptions): Promise<void> {
   const { config, address, access, login, description } = options;
-  const { text } = await readFileOf(config);
+  const { text, files } = await readFilesOf(config);
+  const other = otherFileOf(name, files);
+  if (other !== undefined) {
+    throw new SettingError(`there is an application ${JSON.stringify(name)} already, in ${other}`);
+  }
   const clear = generatePassword();
   const password = await hashPassword(clear, await hashCost(config));
   await write(
@@ -136,14 +140,17 @@ async function add(name: string, options: AddOptions): Promise<void> {
 }
 
 async function remove(name: string, { config }: ConfigOption): Promise<void> {
-  const { text } = await readFileOf(config);
-  await write(config, removeApplication(text, name));
+  const found = await readFilesOf(config);
+  requireEditable(name, found);
+  await write(config, removeApplication(found.text, name));
   print(`removed ${name}.`);
   await takeEffect(config);
 }
 
 async function changePassword(name: string, { config, stdin }: PasswordOptions): Promise<void> {
-  const { text } = await readFileOf(config);
+  const found = await readFilesOf(config);
+  requireEditable(name, found);
+  const { text } = found;
   // Asked first, so that nobody thinks of a password for an application that is not there.
   replacePasswords(text, name, [unusedHash]);
   const password: Secret | string = stdin ? await readPassword() : generatePassword();
@@ -156,7 +163,7 @@ async function changePassword(name: string, { config, stdin }: PasswordOptions):
 const unusedHash = `{BCRYPT}$2b$10$${"C".repeat(53)}`;
 
 async function test(name: string, address: string, { config }: ConfigOption): Promise<void> {
-  const { applications } = await readFileOf(config);
+  const { applications } = await readFilesOf(config);
   const hosts = new HostAddresses();
   await hosts.keep(hostsOf(applications.filter((one) => applicationKey(one.name) === applicationKey(name))));
   const { lines, isAllowed } = explainEntry(applications, name, address, hosts);
@@ -164,27 +171,43 @@ async function test(name: string, address: string, { config }: ConfigOption): Pr
   if (!isAllowed) throw new Failure([]);
 }
 
-interface ApplicationsFile {
+interface ApplicationFiles {
+  /** Of applications.yaml, the file that is edited. */
   readonly text: string;
+  readonly files: readonly ApplicationFile[];
   readonly applications: readonly ApplicationSettings[];
 }
 
-async function readFileOf(folder: string): Promise<ApplicationsFile> {
-  const path = join(folder, applicationsFileName);
-  const text = await readFile(path, "utf8");
-  return { text, applications: checked(text, path) };
+async function readFilesOf(folder: string): Promise<ApplicationFiles> {
+  const text = await readFile(join(folder, applicationsFileName), "utf8");
+  return { text, ...(await checked(folder, text)) };
 }
 
-function checked(text: string, path: string): readonly ApplicationSettings[] {
-  const read = readApplications(text, path);
+/** All applications, with this text in applications.yaml. */
+async function checked(folder: string, text: string): Promise<Omit<ApplicationFiles, "text">> {
+  const read = await loadApplications(folder, { text });
   if ("problems" in read) throw wrongSettings(read.problems);
-  return read.applications;
+  return read;
 }
 
 async function write(folder: string, text: string): Promise<void> {
-  const path = join(folder, applicationsFileName);
-  checked(text, path);
-  await writeFileDurably(path, text);
+  await checked(folder, text);
+  await writeFileDurably(join(folder, applicationsFileName), text);
+}
+
+/** The file beside applications.yaml that an application stands in, if it is one of these. */
+function otherFileOf(name: string, [, ...others]: readonly ApplicationFile[]): string | undefined {
+  const isIt = (one: ApplicationSettings) => applicationKey(one.name) === applicationKey(name);
+  return others.find(({ applications }) => applications.some(isIt))?.file;
+}
+
+function requireEditable(name: string, { files }: ApplicationFiles): void {
+  const other = otherFileOf(name, files);
+  if (other !== undefined) {
+    throw new SettingError(
+      `the application ${JSON.stringify(name)} is in ${other}: change it there; this command edits ${applicationsFileName} alone`,
+    );
+  }
 }
 
 async function bindName(folder: string, name: string): Promise<string> {

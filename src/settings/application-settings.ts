@@ -34,7 +34,7 @@ import {
   text,
   textOrMap,
 } from "./shape.js";
-import { readYaml, type YamlNode } from "./yaml-document.js";
+import { nodeAt, readYaml, type YamlNode } from "./yaml-document.js";
 
 export const rights = ["read", "add", "modify", "remove"] as const;
 export type Right = (typeof rights)[number];
@@ -135,14 +135,29 @@ export interface ApplicationSettings {
   readonly limits: ApplicationLimits;
 }
 
-/** Reads applications.yaml: every application, frozen, or every fault. `file` is how problems name it. */
+/** Where the name of an application stands. */
+export interface NamePlace {
+  readonly file: string;
+  readonly line: number;
+}
+
+export interface ReadingApplications {
+  /** Of server.yaml, where that is known. */
+  readonly suffix?: Dn | undefined;
+  /** The names in files that were read before, by `applicationKey`; those of this one are added. */
+  readonly names?: Map<string, NamePlace>;
+}
+
+/** Reads a file of applications: every application, frozen, or every fault. `file` is how problems name it. */
 export function readApplications(
   source: string,
   file: string,
+  { suffix, names = new Map() }: ReadingApplications = {},
 ): { applications: readonly ApplicationSettings[] } | { problems: readonly Problem[] } {
   const tree = readYaml(source, file);
   if ("problems" in tree) return tree;
-  const reading: Reading = { file, folder: "", problems: [] };
+  const reading: Reading = { file, folder: "", suffix, problems: [] };
+  reportDuplicates(tree.root, names, reading);
   const found = applicationsFile.read(tree.root, "", reading);
   return found === undefined || reading.problems.length > 0
     ? { problems: problemsOf(reading) }
@@ -242,11 +257,26 @@ const attributePattern = parsed('the name of an attribute, or a pattern such as 
 
 const attributePatterns = made(listOf(attributePattern, 1), (list): ReadonlySet<string> => new Set(list.flat()));
 
-const subtree = parsed("a distinguished name such as ou=people,dc=example,dc=com", (value) => {
+const subtreeName = parsed("a distinguished name such as ou=people,dc=example,dc=com", (value) => {
   const dn = Dn.parse(value);
   if (dn.isRoot) throw new SettingError("is empty: a distinguished name below the suffix is expected");
   return dn;
 });
+
+/** What stands elsewhere is not there, so a subtree elsewhere would be nothing, and most likely means something else. */
+const subtree: Shape<Dn> = {
+  ...subtreeName,
+  read(node, path, reading) {
+    const dn = subtreeName.read(node, path, reading);
+    const { suffix } = reading;
+    if (!dn || !suffix || dn.equals(suffix, standardSchema) || dn.isBelow(suffix, standardSchema)) return dn;
+    return report(
+      reading,
+      { at: node.at, path },
+      `${JSON.stringify(dn.toString())} is not below the suffix of server.yaml, ${suffix}`,
+    );
+  },
+};
 
 const detailedAccess = made(
   object({
@@ -332,32 +362,34 @@ const application = made(
 
 const applications = listOf(application);
 
-const uniqueApplications: Shape<readonly ApplicationSettings[]> = {
-  expects: applications.expects,
+const applicationsOrNone: Shape<readonly ApplicationSettings[]> = {
+  ...applications,
   read(node, path, reading) {
     // The key may stand empty, as after the last application was commented out.
     if (node.kind === "scalar" && node.value === null) return [];
-    reportDuplicates(node, path, reading);
     return applications.read(node, path, reading);
   },
 };
 
 /** Looks at the names alone, so that a fault in another key does not hide this one. */
-function reportDuplicates(list: YamlNode, path: string, reading: Reading): void {
-  const seen = new Map<string, YamlNode>();
-  for (const [n, item] of (list.kind === "list" ? list.items : []).entries()) {
-    const name = item.kind === "map" ? item.entries.find(({ key }) => key === "name")?.value : undefined;
+function reportDuplicates(root: YamlNode, names: Map<string, NamePlace>, reading: Reading): void {
+  const list = nodeAt(root, "applications");
+  for (const [n, item] of (list?.kind === "list" ? list.items : []).entries()) {
+    const name = nodeAt(item, "name");
     if (name?.kind !== "scalar" || typeof name.value !== "string") continue;
     const key = applicationKey(name.value);
-    const other = seen.get(key);
-    if (other === undefined) seen.set(key, name);
-    else reportDuplicate({ at: name.at, path: `${path}[${n}].name` }, name.value, other, reading);
+    const other = names.get(key);
+    if (other === undefined) names.set(key, { file: reading.file, line: name.at.line });
+    else reportDuplicate({ at: name.at, path: `applications[${n}].name` }, name.value, other, reading);
   }
 }
 
-function reportDuplicate(spot: Spot, name: string, other: YamlNode, reading: Reading): void {
-  const sentence = `${JSON.stringify(name)} in line ${spot.at.line} is already the name of the application in line ${other.at.line}, ignoring case`;
-  report(reading, spot, sentence);
+function reportDuplicate(spot: Spot, name: string, other: NamePlace, reading: Reading): void {
+  const place =
+    other.file === reading.file
+      ? ` in line ${spot.at.line} is already the name of the application in line ${other.line}`
+      : ` is already the name of the application in line ${other.line} of ${other.file}`;
+  report(reading, spot, `${JSON.stringify(name)}${place}, ignoring case`);
 }
 
-const applicationsFile = object({ applications: required(uniqueApplications) });
+const applicationsFile = object({ applications: required(applicationsOrNone) });

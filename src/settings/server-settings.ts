@@ -27,7 +27,7 @@ import {
   type Shape,
   unavailable,
 } from "./shape.js";
-import { type Place, readYaml, type YamlNode } from "./yaml-document.js";
+import { nodeAt, type Place, readYaml, type YamlNode } from "./yaml-document.js";
 
 /** Paths are absolute. */
 export interface TlsSettings {
@@ -83,28 +83,22 @@ export interface ServerFile {
 
 /**
  * Reads server.yaml: the settings, frozen, or every fault. Looks at no other file; `placeOf` says where the value of a
- * key such as `tls.key` stands, for who does.
+ * key such as `tls.key` stands, for who does. The suffix is given beside faults that are not its own: by it other files
+ * can be looked at all the same.
  */
 export function readServerSettings(
   source: string,
   { file, folder }: ServerFile,
-): { server: ServerSettings; placeOf: (path: string) => Place | undefined } | { problems: readonly Problem[] } {
+):
+  | { server: ServerSettings; placeOf: (path: string) => Place | undefined }
+  | { problems: readonly Problem[]; suffix?: Dn } {
   const tree = readYaml(source, file);
   if ("problems" in tree) return tree;
   const reading: Reading = { file, folder, problems: [] };
   const found = serverFile.read(tree.root, "", reading);
   return found === undefined || reading.problems.length > 0
-    ? { problems: problemsOf(reading) }
+    ? { problems: problemsOf(reading), ...suffixIn(tree.root, file) }
     : { server: deepFreeze(found), placeOf: (path) => nodeAt(tree.root, path)?.at };
-}
-
-/** The value of a key, or of one below it: `tls.key`. */
-function nodeAt(root: YamlNode, path: string): YamlNode | undefined {
-  let node: YamlNode | undefined = root;
-  for (const name of path.split(".")) {
-    node = node?.kind === "map" ? node.entries.find(({ key }) => key === name)?.value : undefined;
-  }
-  return node;
 }
 
 const suffix = parsed("a distinguished name such as dc=example,dc=com", (text) => {
@@ -112,6 +106,12 @@ const suffix = parsed("a distinguished name such as dc=example,dc=com", (text) =
   if (dn.isRoot) throw new SettingError("is empty: a distinguished name, such as dc=example,dc=com, is expected");
   return dn;
 });
+
+function suffixIn(root: YamlNode, file: string): { suffix?: Dn } {
+  const node = nodeAt(root, "suffix");
+  const found = node && suffix.read(node, "suffix", { file, folder: "", problems: [] });
+  return found ? { suffix: found } : {};
+}
 
 function limitShape(name: LimitName): Shape<number> {
   const { unit, least } = limitTable[name];

@@ -3,6 +3,7 @@
 //
 // A definition is data: whatever else must follow from it (a JSON Schema, a reference page) is one more member of `Shape`.
 import { resolve } from "node:path";
+import type { Dn } from "../model/dn.js";
 import { LdapError } from "../model/failure.js";
 import { didYouMean } from "./did-you-mean.js";
 import { byPlace, type Problem, SettingError } from "./problem.js";
@@ -22,6 +23,8 @@ export interface Reading {
   readonly file: string;
   /** What relative paths are relative to. */
   readonly folder: string;
+  /** The name at the top of the directory, where it is known. */
+  readonly suffix?: Dn | undefined;
   /** The faults found so far. */
   readonly problems: Problem[];
 }

@@ -1,4 +1,4 @@
-import { chmod, stat } from "node:fs/promises";
+import { chmod, mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { applicationsYaml, gatehouse, installation, read, write } from "./gatehouse.js";
@@ -133,4 +133,29 @@ test("ranges, any and host names are added, listed and explained", async () => {
   expect(await explained("shop", "10.0.0.10")).toBe(
     "no   10.0.0.10 is in none of its addresses: 10.0.0.1-10.0.0.9, shop.invalid (not found)",
   );
+});
+
+test("what stands in applications.d is shown and explained, and edited by hand alone", async () => {
+  const folder = await installation();
+  await mkdir(join(folder, "config/applications.d"));
+  const text = applicationsYaml.replace("name: wiki", "name: shop").replace("name: tracker", "name: mail");
+  await write(folder, "config/applications.d/more.yaml", text);
+  expect((await gatehouse(["app", "list"], { folder })).stdout).toMatch(
+    /^wiki .*\ntracker .*\nshop .*\nmail \(disabled\) .*\n$/,
+  );
+  expect(await gatehouse(["app", "test", "shop", "127.0.0.1"], { folder })).toMatchObject({ code: 0 });
+  for (const command of ["remove", "password"]) {
+    expect(await gatehouse(["app", command, "Shop"], { folder })).toEqual({
+      code: 1,
+      stdout: "",
+      stderr:
+        'gatehouse: the application "Shop" is in config/applications.d/more.yaml: change it there; this command edits applications.yaml alone\n',
+    });
+  }
+  expect(await gatehouse(["app", "add", "shop", "--address", "10.0.0.1"], { folder })).toMatchObject({
+    code: 1,
+    stderr: 'gatehouse: there is an application "shop" already, in config/applications.d/more.yaml\n',
+  });
+  expect([await yaml(folder), await read(folder, "config/applications.d/more.yaml")]).toEqual([applicationsYaml, text]);
+  expect((await gatehouse(["check"], { folder })).stdout).toContain("4 applications (2 disabled)");
 });
