@@ -26,18 +26,21 @@ export const serverFileName = "server.yaml";
 
 /**
  * Reads the configuration. `withTls`: also the files that `tls` names, which matter to the server alone: a certificate
- * that is being renewed keeps nobody from making a backup.
+ * that is being renewed keeps nobody from making a backup. `wrongApplications`: their digest, where they have faults.
  */
 export async function loadSettings(
   folder: string,
   { withTls = true }: { withTls?: boolean } = {},
-): Promise<{ settings: Settings } | { problems: readonly Problem[] }> {
+): Promise<{ settings: Settings } | { problems: readonly Problem[]; wrongApplications?: string }> {
   const missing = await folderProblem(folder);
   if (missing !== undefined) return { problems: [missing] };
   const server = await readServerFile(folder, withTls);
   const found = await loadApplications(folder, { suffix: "problems" in server ? server.suffix : server.server.suffix });
   if ("problems" in server || "problems" in found) {
-    return { problems: [server, found].flatMap((read) => ("problems" in read ? read.problems : [])) };
+    return {
+      problems: [server, found].flatMap((read) => ("problems" in read ? read.problems : [])),
+      ...("problems" in found ? { wrongApplications: found.digest } : {}),
+    };
   }
   const { applications, digest } = found;
   return { settings: deepFreeze({ ...server, applications, applicationsDigest: digest }) };
