@@ -67,8 +67,9 @@ export class AddressRange {
   }
 
   static #between(text: string): AddressRange {
-    const [first, last, ...more] = text.split("-").map((one) => parseAddress(one.trim()));
-    if (first === undefined || last === undefined || more.length > 0 || text.includes("%")) return refuse(text);
+    const [, begin = "", end = ""] = /^([^\s-]+) ?- ?([^\s-]+)$/.exec(text) ?? [];
+    const [first, last] = [parseAddress(begin), parseAddress(end)];
+    if (first === undefined || last === undefined || text.includes("%")) return refuse(text);
     if (first.version !== last.version) {
       throw new SettingError(`${JSON.stringify(text)} goes from IPv4 to IPv6: write two ranges`);
     }
@@ -105,8 +106,17 @@ export class AddressRange {
   }
 }
 
+const addressPattern = "(?:(?:[0-9]{1,3}\\.){3}[0-9]{1,3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)";
+
+/** What each text of a range matches. */
+export const rangePattern = `any|${addressPattern}(?:/[0-9]{1,3}| ?- ?${addressPattern})?`;
+
 /** A range in a file of settings. */
-export const addressRange = parsed('an address such as "192.0.2.10" or "198.51.100.0/24"', AddressRange.parse);
+export const addressRange = parsed(
+  'an address such as "192.0.2.10" or "198.51.100.0/24"',
+  AddressRange.parse,
+  `^(?:${rangePattern})$`,
+);
 
 /**
  * An address in the one spelling used in logs and comparisons: IPv4 where it is mapped, RFC 5952 for IPv6, without zone.

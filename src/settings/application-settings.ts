@@ -13,7 +13,9 @@ import { HostName, origin } from "./host-name.js";
 import { days, type Hours, hours, timeZone, type Weekday } from "./login-hours.js";
 import { type Problem, SettingError } from "./problem.js";
 import {
+  controls,
   defaulted,
+  described,
   duration,
   flag,
   integer,
@@ -202,6 +204,11 @@ export function parsePasswordHash(value: string): Secret {
 /** A YAML text that begins with `{` must be in quotation marks; without them it is a map. */
 const passwordHash: Shape<Secret> = {
   expects: "a hash such as {BCRYPT}$2b$…",
+  schema: {
+    type: "string",
+    pattern: "^\\{[A-Za-z]+\\}(?:\\$2[abyABY]\\$[0-9]{2}\\$[./A-Za-z0-9]{53}|[A-Za-z0-9+/=]{32,400})$",
+    description: 'A hash in quotation marks, such as "{BCRYPT}$2b$…".',
+  },
   read(node, path, reading) {
     if (node.kind === "map") {
       return report(reading, { at: node.at, path }, 'is a map: put the hash in quotation marks, as in "{BCRYPT}$2b$…"');
@@ -338,18 +345,24 @@ const limits: Shape<ApplicationLimits> = object(
   { emptyIsDefault: true },
 );
 
+const applicationName = parsed(
+  "a text with the application's name",
+  parseApplicationName,
+  `^[^\\s${controls}](?:[^${controls}]{0,62}[^\\s${controls}])?$`,
+);
+
 const application = made(
   object({
-    name: required(parsed("a text with the application's name", parseApplicationName)),
+    name: required(described(applicationName, "It binds as cn=NAME,ou=applications,SUFFIX.")),
     description: optional(text()),
-    password: required(oneOrMore(passwordHash)),
-    addresses: required(listOf(origin, 1)),
-    access: required(textOrMap(presetAccess, detailedAccess)),
-    login: optional(login),
-    view: optional(view),
-    enabled: defaulted(flag, true),
-    requireTls: defaulted(flag, false),
-    limits: defaulted(limits, {}),
+    password: required(described(oneOrMore(passwordHash), "A hash, or a list of them while one is being replaced.")),
+    addresses: required(described(listOf(origin, 1), "Where it may call from: addresses, ranges, any, host names.")),
+    access: required(described(textOrMap(presetAccess, detailedAccess), "What it may do.")),
+    login: optional(described(login, "Who may log in through it. Not given: everyone. []: nobody.")),
+    view: optional(described(view, "What it sees of the directory. Not given: all.")),
+    enabled: defaulted(described(flag, "false: it cannot bind."), true),
+    requireTls: defaulted(described(flag, "Whether it, and users through it, may bind under TLS alone."), false),
+    limits: defaulted(described(limits, "These hold for it beside the limits of the server."), {}),
   }),
   ({ password, access, addresses, ...rest }): ApplicationSettings => ({
     ...rest,
@@ -364,6 +377,7 @@ const applications = listOf(application);
 
 const applicationsOrNone: Shape<readonly ApplicationSettings[]> = {
   ...applications,
+  schema: { anyOf: [applications.schema, { type: "null" }] },
   read(node, path, reading) {
     // The key may stand empty, as after the last application was commented out.
     if (node.kind === "scalar" && node.value === null) return [];
@@ -392,4 +406,4 @@ function reportDuplicate(spot: Spot, name: string, other: NamePlace, reading: Re
   report(reading, spot, `${JSON.stringify(name)}${place}, ignoring case`);
 }
 
-const applicationsFile = object({ applications: required(applicationsOrNone) });
+export const applicationsFile = object({ applications: required(applicationsOrNone) });

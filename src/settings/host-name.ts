@@ -1,13 +1,13 @@
 // A client's host name in the place of an address: the name of a machine whose address is known to the DNS alone. Here it
 // is a name and nothing else; what it stands for is asked while the server runs.
-import { AddressRange } from "./address-range.js";
+import { AddressRange, rangePattern } from "./address-range.js";
 import { SettingError } from "./problem.js";
 import { parsed } from "./shape.js";
 
 const longestName = 253;
 
 /** Underscores are no part of host names, but of those that container networks give. */
-const label = /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/;
+const label = /^(?!-)[A-Za-z0-9_-]{1,63}(?<!-)$/;
 
 export class HostName {
   /** In lower case, without a dot at its end. */
@@ -20,10 +20,10 @@ export class HostName {
 
   /** Reads `wiki.example.com`. It has a dot, so that a misspelt word is not looked up, and what it finds let in. */
   static parse(text: string): HostName {
-    const name = text.toLowerCase().replace(/\.$/, "");
+    const name = text.replace(/\.$/, "");
     const labels = name.split(".");
     if (name.length <= longestName && labels.length > 1 && labels.every((one) => label.test(one))) {
-      return new HostName(name);
+      return new HostName(name.toLowerCase());
     }
     throw new SettingError(
       `${JSON.stringify(text)} is neither an address nor a host name: write an address, such as 192.0.2.10, or a whole name with its dots, such as wiki.example.com`,
@@ -51,4 +51,5 @@ export function parseOrigin(text: string): AddressRange | HostName {
 export const origin = parsed(
   'an address such as "192.0.2.10" or "198.51.100.0/24", or a host name such as wiki.example.com',
   parseOrigin,
+  `^(?:${rangePattern}|(?:[A-Za-z0-9_-]{1,63}\\.)+[A-Za-z][A-Za-z0-9_-]{0,62}\\.?)$`,
 );

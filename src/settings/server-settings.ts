@@ -10,6 +10,7 @@ import { type Problem, SettingError } from "./problem.js";
 import {
   bytes,
   defaulted,
+  described,
   duration,
   flag,
   integer,
@@ -123,9 +124,17 @@ function limitShape(name: LimitName): Shape<number> {
 const limitNames = Object.keys(limitTable) as LimitName[];
 
 const limits = made(
-  object(Object.fromEntries(limitNames.map((name) => [name, defaulted(limitShape(name), limitTable[name].default)])), {
-    emptyIsDefault: true,
-  }),
+  object(
+    Object.fromEntries(
+      limitNames.map((name) => [
+        name,
+        defaulted(described(limitShape(name), limitTable[name].means), limitTable[name].default),
+      ]),
+    ),
+    {
+      emptyIsDefault: true,
+    },
+  ),
   (values) => values as Limits,
 );
 
@@ -148,20 +157,22 @@ const log: Shape<LogSettings> = object(
 );
 
 const tls: Shape<TlsSettings> = object({
-  certificate: required(path),
-  key: required(path),
-  required: defaulted(flag, false),
-  clientCA: optional(path),
+  certificate: required(described(path, "PEM: the server's certificate, and behind it those between it and its root.")),
+  key: required(described(path, "PEM: the private key of the server's certificate, without a passphrase.")),
+  required: defaulted(described(flag, "Whether a client must use TLS before it may do anything else."), false),
+  clientCA: optional(described(path, "PEM: the authorities whose certificates clients may show.")),
 });
 
-const proxyProtocol: Shape<ProxySettings> = object({ trusted: required(listOf(addressRange, 1)) });
+const proxyProtocol: Shape<ProxySettings> = object({
+  trusted: required(described(listOf(addressRange, 1), "Balancers whose PROXY header is believed.")),
+});
 
 const keys = made(
   object({
-    suffix: required(suffix),
-    listen: required(listenAddresses),
-    store: required(object({ path: required(path) })),
-    seed: optional(path),
+    suffix: required(described(suffix, "The name at the top of the directory, such as dc=example,dc=com.")),
+    listen: required(described(listenAddresses, "Where clients connect.")),
+    store: required(object({ path: required(described(path, "The folder of the data.")) })),
+    seed: optional(described(path, "An LDIF file, loaded once, into an empty store.")),
     passwords: defaulted(passwords, defaultPasswords),
     limits: defaulted(limits, defaultLimits),
     log: defaulted(log, defaultLog),
@@ -172,8 +183,8 @@ const keys = made(
   ({ store, ...rest }): ServerSettings => ({ ...rest, storePath: store.path }),
 );
 
-const serverFile: Shape<ServerSettings> = {
-  expects: keys.expects,
+export const serverFile: Shape<ServerSettings> = {
+  ...keys,
   read(node, path, reading) {
     if (nodeAt(node, "tls") === undefined) reportUncertified(node, reading);
     return keys.read(node, path, reading);
