@@ -39,10 +39,14 @@ export class ApplicationRegistry {
     suffix: Dn,
     schema: Schema,
     settings: readonly ApplicationSettings[],
-    hosts?: Pick<HostAddresses, "contains">,
+    hosts?: Pick<HostAddresses, "contains" | "onChange">,
   ) {
     this.#schema = schema;
     this.#hosts = hosts;
+    // Another list of the same: by it, sessions know that they have to look whether they may go on.
+    hosts?.onChange(() => {
+      this.#applications = Object.freeze([...this.#applications]);
+    });
     this.base = applicationsDn(suffix);
     this.replace(settings);
   }

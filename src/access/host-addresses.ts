@@ -1,6 +1,7 @@
 // What the host names of applications stand for: asked when the names come into use and again on a schedule, and kept.
 // Whoever asks whether an address is a host's is answered from what is kept: a login never waits for the DNS.
 import { lookup } from "node:dns/promises";
+import { isDeepStrictEqual } from "node:util";
 import { normalizeAddress } from "../settings/address-range.js";
 import type { ApplicationSettings } from "../settings/application-settings.js";
 import type { HostName } from "../settings/host-name.js";
@@ -35,6 +36,7 @@ export class HostAddresses {
   readonly #log: Log;
   readonly #lookup: Lookup;
   readonly #unschedule: () => void;
+  readonly #listeners: (() => void)[] = [];
   #known: ReadonlyMap<string, Known> = new Map();
   #isAsking = false;
 
@@ -51,6 +53,11 @@ export class HostAddresses {
 
   contains(host: HostName, address: string): boolean {
     return this.of(host).includes(normalizeAddress(address));
+  }
+
+  /** Calls back when a host has other addresses than before. */
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
   }
 
   /** Keeps these names, and no others; resolves when those that are new have been asked for, or after a while. */
@@ -86,7 +93,9 @@ export class HostAddresses {
       const addresses = [...new Set((await this.#lookup(name)).map(normalizeAddress))].sort();
       if (known.fault !== undefined) this.#log.info({ host: name, addresses }, "a host name is found again");
       delete known.fault;
+      if (isDeepStrictEqual(addresses, known.addresses)) return;
       known.addresses = addresses;
+      for (const listener of this.#listeners) listener();
     } catch (error) {
       const fault = (error as NodeJS.ErrnoException).code ?? String(error);
       if (known.fault === undefined && this.#known.get(name) === known) {

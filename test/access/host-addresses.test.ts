@@ -127,3 +127,17 @@ test("an application may call from the addresses of its hosts, and disabled ones
   expect([from("192.0.2.7"), from("10.0.0.1"), from("192.0.2.8")]).toEqual([["wiki"], ["wiki"], []]);
   expect(asked).toEqual(["wiki.example.com"]);
 });
+
+test("when a host moves there is another list of applications, and while it stays there is none", async () => {
+  const answers: Record<string, string[]> = { "wiki.example.com": ["192.0.2.7", "192.0.2.8"] };
+  const { hosts, nextRound } = names(answers);
+  await hosts.keep([wiki]);
+  const registry = new ApplicationRegistry(Dn.parse("dc=example,dc=com"), standardSchema, [], hosts);
+  const before = registry.all;
+  answers["wiki.example.com"] = ["192.0.2.8", "192.0.2.7"];
+  await nextRound();
+  expect(registry.all).toBe(before);
+  answers["wiki.example.com"] = ["192.0.2.9"];
+  await nextRound();
+  expect(registry.all).not.toBe(before);
+});
