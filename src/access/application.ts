@@ -4,7 +4,9 @@ import { isDeepStrictEqual } from "node:util";
 import { type Dn, makeRdn } from "../model/dn.js";
 import type { Schema } from "../model/schema.js";
 import type { ApplicationSettings } from "../settings/application-settings.js";
+import type { HostName } from "../settings/host-name.js";
 import { type Channel, isConfidential } from "./channel.js";
+import type { HostAddresses } from "./host-addresses.js";
 
 export interface Application {
   readonly settings: ApplicationSettings;
@@ -34,11 +36,23 @@ export function applicationsDn(suffix: Dn): Dn {
 export class ApplicationRegistry {
   readonly base: Dn;
   readonly #schema: Schema;
+  /** What the names among the addresses of applications stand for; undefined: nothing. */
+  readonly #hosts: Pick<HostAddresses, "contains" | "of"> | undefined;
   #applications: readonly Application[] = [];
   #byDn: ReadonlyMap<string, Application> = new Map();
 
-  constructor(suffix: Dn, schema: Schema, settings: readonly ApplicationSettings[]) {
+  constructor(
+    suffix: Dn,
+    schema: Schema,
+    settings: readonly ApplicationSettings[],
+    hosts?: Pick<HostAddresses, "contains" | "of" | "onChange">,
+  ) {
     this.#schema = schema;
+    this.#hosts = hosts;
+    // Another list of the same: by it, sessions know that they have to look whether they may go on.
+    hosts?.onChange(() => {
+      this.#applications = Object.freeze([...this.#applications]);
+    });
     this.base = applicationsDn(suffix);
     this.replace(settings);
   }
@@ -101,7 +115,19 @@ export class ApplicationRegistry {
     return settings.requireTls && !isConfidential(channel) ? "TLS required" : undefined;
   }
 
-  #mayCallFrom(address: string, { addresses }: ApplicationSettings): boolean {
-    return addresses.some((range) => range.contains(address));
+  /** The host among the application's addresses that has this one. */
+  hostAt({ settings }: Application, address: string): HostName | undefined {
+    return settings.hosts.find((host) => this.#hosts?.contains(host, address));
+  }
+
+  /** What a host stands for, as far as that is known. */
+  addressesOf(host: HostName): readonly string[] {
+    return this.#hosts?.of(host) ?? [];
+  }
+
+  #mayCallFrom(address: string, { addresses, hosts }: ApplicationSettings): boolean {
+    return (
+      addresses.some((range) => range.contains(address)) || hosts.some((host) => this.#hosts?.contains(host, address))
+    );
   }
 }

@@ -7,22 +7,24 @@ import { type Command, Option } from "commander";
 import { ApplicationRegistry, applicationsDn } from "../access/application.js";
 import { ApplicationMirror } from "../access/application-mirror.js";
 import { ComputedAttributes } from "../access/computed-attributes.js";
+import { HostAddresses, hostsOf } from "../access/host-addresses.js";
 import { Dn, makeRdn } from "../model/dn.js";
 import type { Secret } from "../model/secret.js";
 import { standardSchema } from "../model/standard-schema.js";
 import type { Explanation, WayInQuestion } from "../operations/context.js";
 import { generatePassword } from "../passwords/password-text.js";
-import { AddressRange } from "../settings/address-range.js";
 import { addApplication, removeApplication, replacePasswords } from "../settings/application-edits.js";
+import { type ApplicationFile, applicationsFileName, loadApplications } from "../settings/application-files.js";
 import {
   type AccessPreset,
   type ApplicationSettings,
   accessPresets,
+  applicationKey,
   parseApplicationName,
-  readApplications,
 } from "../settings/application-settings.js";
 import { writeFileDurably } from "../settings/durable-file.js";
-import { applicationsFileName, loadSettings } from "../settings/load-settings.js";
+import { parseOrigin } from "../settings/host-name.js";
+import { loadSettings } from "../settings/load-settings.js";
 import { SettingError } from "../settings/problem.js";
 import { addCommand, argument, type ConfigOption, severalArguments } from "./command.js";
 import { settingsOf, withStore } from "./configuration.js";
@@ -54,7 +56,11 @@ export function app(program: Command): void {
     "gatehouse app add wiki --address 192.0.2.10 --access read-write --login wiki-users",
   )
     .argument("<name>", "what it is called", argument(parseApplicationName))
-    .requiredOption("--address <address...>", "an address or range it may call from", severalArguments(parseAddress))
+    .requiredOption(
+      "--address <address...>",
+      "an address, range or host name it may call from",
+      severalArguments(parseAddress),
+    )
     .addOption(new Option("--access <level>", "what it may do").choices(Object.keys(accessPresets)).default("read"))
     .option("--login <group...>", "a group whose members may log in through it; default: everyone")
     .option("--description <text>", "what it is")
@@ -88,7 +94,7 @@ export function app(program: Command): void {
 }
 
 function parseAddress(text: string): string {
-  AddressRange.parse(text);
+  parseOrigin(text);
   return text;
 }
 
@@ -109,12 +115,12 @@ function parseTime(text: string): number {
 }
 
 async function list({ config }: ConfigOption): Promise<void> {
-  const { applications } = await readFileOf(config);
+  const { applications } = await readFilesOf(config);
   if (applications.length === 0) print("no applications");
   const rows = applications.map((one) => [
     one.name + (one.enabled ? "" : " (disabled)"),
     rightsText(one.rights),
-    one.addresses.join(" "),
+    [...one.addresses, ...one.hosts].join(" "),
     `login: ${loginText(one)}`,
   ]);
   const widths = [0, 1, 2].map((column) => Math.max(0, ...rows.map((row) => row[column]!.length)));
@@ -129,7 +135,11 @@ async function list({ config }: ConfigOption): Promise<void> {
 
 async function add(name: string, options: AddOptions): Promise<void> {
   const { config, address, access, login, description } = options;
-  const { text } = await readFileOf(config);
+  const { text, files } = await readFilesOf(config);
+  const other = otherFileOf(name, files);
+  if (other !== undefined) {
+    throw new SettingError(`there is an application ${JSON.stringify(name)} already, in ${other}`);
+  }
   const clear = generatePassword();
   const password = await hashPassword(clear, await hashCost(config));
   await write(
@@ -150,14 +160,17 @@ async function add(name: string, options: AddOptions): Promise<void> {
 }
 
 async function remove(name: string, { config }: ConfigOption): Promise<void> {
-  const { text } = await readFileOf(config);
-  await write(config, removeApplication(text, name));
+  const found = await readFilesOf(config);
+  requireEditable(name, found);
+  await write(config, removeApplication(found.text, name));
   print(`removed ${name}.`);
   await takeEffect(config);
 }
 
 async function changePassword(name: string, { config, stdin }: PasswordOptions): Promise<void> {
-  const { text } = await readFileOf(config);
+  const found = await readFilesOf(config);
+  requireEditable(name, found);
+  const { text } = found;
   // Asked first, so that nobody thinks of a password for an application that is not there.
   replacePasswords(text, name, [unusedHash]);
   const password: Secret | string = stdin ? await readPassword() : generatePassword();
@@ -187,10 +200,17 @@ async function test(
   if (!isAllowed) throw new Failure([]);
 }
 
+/** What the host names among the addresses stand for at this moment. */
+async function hostsKnown(applications: readonly ApplicationSettings[]): Promise<HostAddresses> {
+  const hosts = new HostAddresses();
+  await hosts.keep(hostsOf(applications));
+  return hosts;
+}
+
 /** Of the file as it is, whatever else the configuration has wrong. */
 async function registryOf(folder: string): Promise<ApplicationRegistry> {
-  const { applications } = await readFileOf(folder);
-  return new ApplicationRegistry(Dn.parse(""), standardSchema, applications);
+  const { applications } = await readFilesOf(folder);
+  return new ApplicationRegistry(Dn.parse(""), standardSchema, applications, await hostsKnown(applications));
 }
 
 /** By the server that runs, where it can be reached; or else by the files and the store, which nobody else has open. */
@@ -199,8 +219,9 @@ async function explainUser(config: string, question: WayInQuestion): Promise<Exp
   const answer = await throughRunningServer(settings, (client) => explained(client, question));
   return (
     answer ??
-    withStore(settings, { make: false }, (store) => {
-      const applications = new ApplicationRegistry(store.suffix, store.schema, settings.applications);
+    withStore(settings, { make: false }, async (store) => {
+      const hosts = await hostsKnown(settings.applications);
+      const applications = new ApplicationRegistry(store.suffix, store.schema, settings.applications, hosts);
       const mirror = new ApplicationMirror(applications, store.schema, Date.now());
       const computed = new ComputedAttributes(store.schema);
       return explainWayIn({ store, applications, mirror, computed, clock: Date.now }, question);
@@ -208,27 +229,43 @@ async function explainUser(config: string, question: WayInQuestion): Promise<Exp
   );
 }
 
-interface ApplicationsFile {
+interface ApplicationFiles {
+  /** Of applications.yaml, the file that is edited. */
   readonly text: string;
+  readonly files: readonly ApplicationFile[];
   readonly applications: readonly ApplicationSettings[];
 }
 
-async function readFileOf(folder: string): Promise<ApplicationsFile> {
-  const path = join(folder, applicationsFileName);
-  const text = await readFile(path, "utf8");
-  return { text, applications: checked(text, path) };
+async function readFilesOf(folder: string): Promise<ApplicationFiles> {
+  const text = await readFile(join(folder, applicationsFileName), "utf8");
+  return { text, ...(await checked(folder, text)) };
 }
 
-function checked(text: string, path: string): readonly ApplicationSettings[] {
-  const read = readApplications(text, path);
+/** All applications, with this text in applications.yaml. */
+async function checked(folder: string, text: string): Promise<Omit<ApplicationFiles, "text">> {
+  const read = await loadApplications(folder, { text });
   if ("problems" in read) throw wrongSettings(read.problems);
-  return read.applications;
+  return read;
 }
 
 async function write(folder: string, text: string): Promise<void> {
-  const path = join(folder, applicationsFileName);
-  checked(text, path);
-  await writeFileDurably(path, text);
+  await checked(folder, text);
+  await writeFileDurably(join(folder, applicationsFileName), text);
+}
+
+/** The file beside applications.yaml that an application stands in, if it is one of these. */
+function otherFileOf(name: string, [, ...others]: readonly ApplicationFile[]): string | undefined {
+  const isIt = (one: ApplicationSettings) => applicationKey(one.name) === applicationKey(name);
+  return others.find(({ applications }) => applications.some(isIt))?.file;
+}
+
+function requireEditable(name: string, { files }: ApplicationFiles): void {
+  const other = otherFileOf(name, files);
+  if (other !== undefined) {
+    throw new SettingError(
+      `the application ${JSON.stringify(name)} is in ${other}: change it there; this command edits ${applicationsFileName} alone`,
+    );
+  }
 }
 
 async function bindName(folder: string, name: string): Promise<string> {

@@ -81,6 +81,7 @@ const administrator: Application = {
     name: "gatehouse import",
     passwords: [],
     addresses: [],
+    hosts: [],
     rights: accessPresets.admin,
     enabled: true,
     requireTls: false,

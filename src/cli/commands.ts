@@ -11,6 +11,7 @@ import { importEntries } from "./import.js";
 import { init } from "./init.js";
 import { note, quietOutput } from "./output.js";
 import { reloadConfiguration } from "./reload.js";
+import { printSchema } from "./schema.js";
 import { serve } from "./serve.js";
 import { verify } from "./verify.js";
 
@@ -24,6 +25,7 @@ const commands: readonly ((program: Command) => void)[] = [
   exportEntries,
   verify,
   hash,
+  printSchema,
   app,
 ];
 

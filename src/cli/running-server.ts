@@ -72,7 +72,7 @@ export async function takeEffect(config: string): Promise<void> {
     // The edit is done: that the server cannot be told is no failure of it.
     for (const sentence of sentencesOf(error)) print(`The running server could not be told: ${sentence}`);
   }
-  if (faults === undefined) print("A running server takes it in at SIGHUP.");
+  if (faults === undefined) print("A running server takes it in within a few seconds.");
   else if (faults.length === 0) print("The running server has taken it in.");
   else for (const fault of ["The running server has not taken it in:", ...faults]) print(fault);
 }

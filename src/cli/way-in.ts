@@ -56,8 +56,9 @@ export function explainEntry(registry: ApplicationRegistry, name: string, addres
   if (barrier === "application disabled") return refused("it is disabled (enabled: false)");
   lines.push("yes  it is enabled");
   const peer = channel.address;
-  if (barrier) return refused(`${peer} is in none of its addresses: ${settings.addresses.join(", ")}`);
-  lines.push(`yes  ${peer} is in ${settings.addresses.find((one) => one.contains(peer))}`);
+  if (barrier) return refused(`${peer} is in none of its addresses: ${originsText(settings, registry)}`);
+  const range = settings.addresses.find((one) => one.contains(peer));
+  lines.push(range ? `yes  ${peer} is in ${range}` : `yes  ${peer} is ${registry.hostAt(application, peer)}`);
   if (settings.requireTls) lines.push("     only under TLS: in the clear it is refused (requireTls: true)");
   for (const line of rightsTexts(settings.rights)) lines.push(`     it may: ${line}`);
   for (const line of viewTexts(settings)) lines.push(`     it sees: ${line}`);
@@ -84,6 +85,12 @@ function userLines({ dn, hasPassword, steps }: ExplainedUser): string[] {
   }
   if (!hasPassword) lines.push("no   it has no password");
   return lines;
+}
+
+/** A name with what it stands for at this moment. */
+function originsText({ addresses, hosts }: ApplicationSettings, registry: ApplicationRegistry): string {
+  const named = hosts.map((host) => `${host} (${registry.addressesOf(host).join(" ") || "not found"})`);
+  return [...addresses, ...named].join(", ");
 }
 
 /** The preset's name, or each kind of entry with its rights. */

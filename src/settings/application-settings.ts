@@ -6,13 +6,16 @@ import type { Filter } from "../model/filter.js";
 import { parseFilter } from "../model/filter-text.js";
 import { Secret } from "../model/secret.js";
 import { standardSchema } from "../model/standard-schema.js";
-import { type AddressRange, addressRange } from "./address-range.js";
+import { AddressRange, addressRange } from "./address-range.js";
 import { didYouMean } from "./did-you-mean.js";
 import { deepFreeze } from "./freeze.js";
+import { HostName, origin } from "./host-name.js";
 import { days, type Hours, hours, timeZone, type Weekday } from "./login-hours.js";
 import { type Problem, SettingError } from "./problem.js";
 import {
+  controls,
   defaulted,
+  described,
   duration,
   flag,
   integer,
@@ -33,7 +36,7 @@ import {
   text,
   textOrMap,
 } from "./shape.js";
-import { readYaml, type YamlNode } from "./yaml-document.js";
+import { nodeAt, readYaml, type YamlNode } from "./yaml-document.js";
 
 export const rights = ["read", "add", "modify", "remove"] as const;
 export type Right = (typeof rights)[number];
@@ -120,7 +123,10 @@ export interface ApplicationSettings {
   readonly description?: string;
   /** Hashes, prefix included: `{BCRYPT}$2b$10$…`. One, or several while one is being replaced. */
   readonly passwords: readonly Secret[];
+  /** Where it may call from; `addresses` of the file are these and `hosts`. */
   readonly addresses: readonly AddressRange[];
+  /** Machines that it may call from, by their names. */
+  readonly hosts: readonly HostName[];
   readonly rights: Rights;
   /** Undefined: everyone may log in through it. */
   readonly login?: LoginRules;
@@ -131,14 +137,29 @@ export interface ApplicationSettings {
   readonly limits: ApplicationLimits;
 }
 
-/** Reads applications.yaml: every application, frozen, or every fault. `file` is how problems name it. */
+/** Where the name of an application stands. */
+export interface NamePlace {
+  readonly file: string;
+  readonly line: number;
+}
+
+export interface ReadingApplications {
+  /** Of server.yaml, where that is known. */
+  readonly suffix?: Dn | undefined;
+  /** The names in files that were read before, by `applicationKey`; those of this one are added. */
+  readonly names?: Map<string, NamePlace>;
+}
+
+/** Reads a file of applications: every application, frozen, or every fault. `file` is how problems name it. */
 export function readApplications(
   source: string,
   file: string,
+  { suffix, names = new Map() }: ReadingApplications = {},
 ): { applications: readonly ApplicationSettings[] } | { problems: readonly Problem[] } {
   const tree = readYaml(source, file);
   if ("problems" in tree) return tree;
-  const reading: Reading = { file, folder: "", problems: [] };
+  const reading: Reading = { file, folder: "", suffix, problems: [] };
+  reportDuplicates(tree.root, names, reading);
   const found = applicationsFile.read(tree.root, "", reading);
   return found === undefined || reading.problems.length > 0
     ? { problems: problemsOf(reading) }
@@ -183,6 +204,11 @@ export function parsePasswordHash(value: string): Secret {
 /** A YAML text that begins with `{` must be in quotation marks; without them it is a map. */
 const passwordHash: Shape<Secret> = {
   expects: "a hash such as {BCRYPT}$2b$…",
+  schema: {
+    type: "string",
+    pattern: "^\\{[A-Za-z]+\\}(?:\\$2[abyABY]\\$[0-9]{2}\\$[./A-Za-z0-9]{53}|[A-Za-z0-9+/=]{32,400})$",
+    description: 'A hash in quotation marks, such as "{BCRYPT}$2b$…".',
+  },
   read(node, path, reading) {
     if (node.kind === "map") {
       return report(reading, { at: node.at, path }, 'is a map: put the hash in quotation marks, as in "{BCRYPT}$2b$…"');
@@ -238,11 +264,26 @@ const attributePattern = parsed('the name of an attribute, or a pattern such as 
 
 const attributePatterns = made(listOf(attributePattern, 1), (list): ReadonlySet<string> => new Set(list.flat()));
 
-const subtree = parsed("a distinguished name such as ou=people,dc=example,dc=com", (value) => {
+const subtreeName = parsed("a distinguished name such as ou=people,dc=example,dc=com", (value) => {
   const dn = Dn.parse(value);
   if (dn.isRoot) throw new SettingError("is empty: a distinguished name below the suffix is expected");
   return dn;
 });
+
+/** What stands elsewhere is not there, so a subtree elsewhere would be nothing, and most likely means something else. */
+const subtree: Shape<Dn> = {
+  ...subtreeName,
+  read(node, path, reading) {
+    const dn = subtreeName.read(node, path, reading);
+    const { suffix } = reading;
+    if (!dn || !suffix || dn.equals(suffix, standardSchema) || dn.isBelow(suffix, standardSchema)) return dn;
+    return report(
+      reading,
+      { at: node.at, path },
+      `${JSON.stringify(dn.toString())} is not below the suffix of server.yaml, ${suffix}`,
+    );
+  },
+};
 
 const detailedAccess = made(
   object({
@@ -304,50 +345,65 @@ const limits: Shape<ApplicationLimits> = object(
   { emptyIsDefault: true },
 );
 
+const applicationName = parsed(
+  "a text with the application's name",
+  parseApplicationName,
+  `^[^\\s${controls}](?:[^${controls}]{0,62}[^\\s${controls}])?$`,
+);
+
 const application = made(
   object({
-    name: required(parsed("a text with the application's name", parseApplicationName)),
+    name: required(described(applicationName, "It binds as cn=NAME,ou=applications,SUFFIX.")),
     description: optional(text()),
-    password: required(oneOrMore(passwordHash)),
-    addresses: required(listOf(addressRange, 1)),
-    access: required(textOrMap(presetAccess, detailedAccess)),
-    login: optional(login),
-    view: optional(view),
-    enabled: defaulted(flag, true),
-    requireTls: defaulted(flag, false),
-    limits: defaulted(limits, {}),
+    password: required(described(oneOrMore(passwordHash), "A hash, or a list of them while one is being replaced.")),
+    addresses: required(described(listOf(origin, 1), "Where it may call from: addresses, ranges, any, host names.")),
+    access: required(described(textOrMap(presetAccess, detailedAccess), "What it may do.")),
+    login: optional(described(login, "Who may log in through it. Not given: everyone. []: nobody.")),
+    view: optional(described(view, "What it sees of the directory. Not given: all.")),
+    enabled: defaulted(described(flag, "false: it cannot bind."), true),
+    requireTls: defaulted(described(flag, "Whether it, and users through it, may bind under TLS alone."), false),
+    limits: defaulted(described(limits, "These hold for it beside the limits of the server."), {}),
   }),
-  ({ password, access, ...rest }): ApplicationSettings => ({ ...rest, passwords: password, rights: access }),
+  ({ password, access, addresses, ...rest }): ApplicationSettings => ({
+    ...rest,
+    passwords: password,
+    addresses: addresses.filter((one) => one instanceof AddressRange),
+    hosts: addresses.filter((one) => one instanceof HostName),
+    rights: access,
+  }),
 );
 
 const applications = listOf(application);
 
-const uniqueApplications: Shape<readonly ApplicationSettings[]> = {
-  expects: applications.expects,
+const applicationsOrNone: Shape<readonly ApplicationSettings[]> = {
+  ...applications,
+  schema: { anyOf: [applications.schema, { type: "null" }] },
   read(node, path, reading) {
     // The key may stand empty, as after the last application was commented out.
     if (node.kind === "scalar" && node.value === null) return [];
-    reportDuplicates(node, path, reading);
     return applications.read(node, path, reading);
   },
 };
 
 /** Looks at the names alone, so that a fault in another key does not hide this one. */
-function reportDuplicates(list: YamlNode, path: string, reading: Reading): void {
-  const seen = new Map<string, YamlNode>();
-  for (const [n, item] of (list.kind === "list" ? list.items : []).entries()) {
-    const name = item.kind === "map" ? item.entries.find(({ key }) => key === "name")?.value : undefined;
+function reportDuplicates(root: YamlNode, names: Map<string, NamePlace>, reading: Reading): void {
+  const list = nodeAt(root, "applications");
+  for (const [n, item] of (list?.kind === "list" ? list.items : []).entries()) {
+    const name = nodeAt(item, "name");
     if (name?.kind !== "scalar" || typeof name.value !== "string") continue;
     const key = applicationKey(name.value);
-    const other = seen.get(key);
-    if (other === undefined) seen.set(key, name);
-    else reportDuplicate({ at: name.at, path: `${path}[${n}].name` }, name.value, other, reading);
+    const other = names.get(key);
+    if (other === undefined) names.set(key, { file: reading.file, line: name.at.line });
+    else reportDuplicate({ at: name.at, path: `applications[${n}].name` }, name.value, other, reading);
   }
 }
 
-function reportDuplicate(spot: Spot, name: string, other: YamlNode, reading: Reading): void {
-  const sentence = `${JSON.stringify(name)} in line ${spot.at.line} is already the name of the application in line ${other.at.line}, ignoring case`;
-  report(reading, spot, sentence);
+function reportDuplicate(spot: Spot, name: string, other: NamePlace, reading: Reading): void {
+  const place =
+    other.file === reading.file
+      ? ` in line ${spot.at.line} is already the name of the application in line ${other.line}`
+      : ` is already the name of the application in line ${other.line} of ${other.file}`;
+  report(reading, spot, `${JSON.stringify(name)}${place}, ignoring case`);
 }
 
-const applicationsFile = object({ applications: required(uniqueApplications) });
+export const applicationsFile = object({ applications: required(applicationsOrNone) });

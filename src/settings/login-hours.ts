@@ -48,8 +48,16 @@ function minutes(hour: string, minute: string): number | undefined {
   return Number(minute) < 60 && value <= 24 * 60 ? value : undefined;
 }
 
-export const days = parsed("a day such as mon, or a range such as mon-fri", parseDays);
-export const hours = parsed("a range of hours such as 08:00-18:00", parseHours);
+export const days = parsed(
+  "a day such as mon, or a range such as mon-fri",
+  parseDays,
+  "^\\s*[A-Za-z]{3}\\s*(?:-\\s*[A-Za-z]{3}\\s*)?$",
+);
+export const hours = parsed(
+  "a range of hours such as 08:00-18:00",
+  parseHours,
+  "^\\s*\\d\\d:\\d\\d\\s*-\\s*\\d\\d:\\d\\d\\s*$",
+);
 
 /** A name of the IANA time zone database. */
 export const timeZone = parsed("the name of a time zone such as Europe/Berlin", (text) => {

@@ -51,6 +51,15 @@ export interface YamlEntry {
 
 export type YamlNode = YamlScalar | YamlList | YamlMap;
 
+/** The value of a key, or of one below it: `tls.key`. */
+export function nodeAt(root: YamlNode, path: string): YamlNode | undefined {
+  let node: YamlNode | undefined = root;
+  for (const name of path.split(".")) {
+    node = node?.kind === "map" ? node.entries.find(({ key }) => key === name)?.value : undefined;
+  }
+  return node;
+}
+
 export const yamlOptions = { prettyErrors: false, stringKeys: true, version: "1.2", logLevel: "error" } as const;
 
 const mostAliases = 100;

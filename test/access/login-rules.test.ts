@@ -43,6 +43,7 @@ function application({ login, view }: Pick<ApplicationSettings, "login" | "view"
     name: "wiki",
     passwords: [],
     addresses: [AddressRange.parse("0.0.0.0/0")],
+    hosts: [],
     rights: accessPresets.read,
     enabled: true,
     requireTls: false,

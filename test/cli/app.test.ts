@@ -1,4 +1,4 @@
-import { chmod, stat } from "node:fs/promises";
+import { chmod, mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { applicationsYaml, gatehouse, group, installation, person, read, units, write } from "./gatehouse.js";
@@ -237,4 +237,46 @@ test("app test of a user needs a store or a server", async () => {
   const { code, stderr } = await gatehouse(["app", "test", "wiki", "127.0.0.1", "ann"], { folder });
   expect(code).toBe(1);
   expect(stderr).toContain("there is no store");
+});
+
+test("ranges, any and host names are added, listed and explained", async () => {
+  const folder = await installation();
+  const args = ["app", "add", "shop", "--address", "10.0.0.1-10.0.0.9", "shop.invalid"];
+  expect(await gatehouse(args, { folder })).toMatchObject({ code: 0 });
+  await gatehouse(["app", "add", "web", "--address", "any"], { folder });
+  const { stdout } = await gatehouse(["app", "list"], { folder });
+  expect(stdout).toMatch(/^shop +read +10\.0\.0\.1-10\.0\.0\.9 shop\.invalid +login: everyone$/m);
+  expect(stdout).toMatch(/^web +read +any +login: everyone$/m);
+  const explained = async (name: string, address: string) =>
+    (await gatehouse(["app", "test", name, address], { folder })).stdout.split("\n")[2];
+  expect(await explained("shop", "10.0.0.9")).toBe("yes  10.0.0.9 is in 10.0.0.1-10.0.0.9");
+  expect(await explained("web", "2001:db8::1")).toBe("yes  2001:db8::1 is in any");
+  expect(await explained("shop", "10.0.0.10")).toBe(
+    "no   10.0.0.10 is in none of its addresses: 10.0.0.1-10.0.0.9, shop.invalid (not found)",
+  );
+});
+
+test("what stands in applications.d is shown and explained, and edited by hand alone", async () => {
+  const folder = await installation();
+  await mkdir(join(folder, "config/applications.d"));
+  const text = applicationsYaml.replace("name: wiki", "name: shop").replace("name: tracker", "name: mail");
+  await write(folder, "config/applications.d/more.yaml", text);
+  expect((await gatehouse(["app", "list"], { folder })).stdout).toMatch(
+    /^wiki .*\ntracker .*\nshop .*\nmail \(disabled\) .*\n$/,
+  );
+  expect(await gatehouse(["app", "test", "shop", "127.0.0.1"], { folder })).toMatchObject({ code: 0 });
+  for (const command of ["remove", "password"]) {
+    expect(await gatehouse(["app", command, "Shop"], { folder })).toEqual({
+      code: 1,
+      stdout: "",
+      stderr:
+        'gatehouse: the application "Shop" is in config/applications.d/more.yaml: change it there; this command edits applications.yaml alone\n',
+    });
+  }
+  expect(await gatehouse(["app", "add", "shop", "--address", "10.0.0.1"], { folder })).toMatchObject({
+    code: 1,
+    stderr: 'gatehouse: there is an application "shop" already, in config/applications.d/more.yaml\n',
+  });
+  expect([await yaml(folder), await read(folder, "config/applications.d/more.yaml")]).toEqual([applicationsYaml, text]);
+  expect((await gatehouse(["check"], { folder })).stdout).toContain("4 applications (2 disabled)");
 });

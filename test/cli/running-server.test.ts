@@ -75,10 +75,10 @@ describe("app", () => {
   test("add says how to go on where no server can be reached", async () => {
     const folder = await installation();
     const args = ["app", "add", "shop", "--address", "127.0.0.1"];
-    expect((await gatehouse(args, { folder })).stdout).toContain("A running server takes it in at SIGHUP.");
+    expect((await gatehouse(args, { folder })).stdout).toContain("A running server takes it in within a few seconds.");
     await withSocket(folder);
     args[2] = "mail";
-    expect((await gatehouse(args, { folder })).stdout).toContain("A running server takes it in at SIGHUP.");
+    expect((await gatehouse(args, { folder })).stdout).toContain("A running server takes it in within a few seconds.");
   });
 });
 

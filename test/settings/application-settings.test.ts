@@ -157,14 +157,14 @@ test("every fault is reported at once, each at its place", () => {
     'applications.yaml:2:5  applications[0]: the key "password" is missing: a hash such as {BCRYPT}$2b$… or a list of them is expected',
     'applications.yaml:3:5  applications[0]: unknown key "pasword" (did you mean "password"?)',
     'applications.yaml:4:17  applications[0].addresses[0]: "10.0.0.0/33" is not an address range: the number after the slash is from 0 to 32',
-    'applications.yaml:4:32  applications[0].addresses[1]: "10.0.0" is not an address range: write an IPv4 or IPv6 address, such as 192.0.2.10, or a range, such as 198.51.100.0/24 or 2001:db8::/32',
-    'applications.yaml:4:40  applications[0].addresses[2]: is a number: an address such as "192.0.2.10" or "198.51.100.0/24" is expected',
+    'applications.yaml:4:32  applications[0].addresses[1]: "10.0.0" is not an address range: write an IPv4 or IPv6 address, such as 192.0.2.10, or a range, such as 198.51.100.0/24, 2001:db8::/32 or 192.0.2.10-192.0.2.40, or any',
+    'applications.yaml:4:40  applications[0].addresses[2]: is a number: an address such as "192.0.2.10" or "198.51.100.0/24", or a host name such as wiki.example.com is expected',
     'applications.yaml:5:13  applications[0].access: "reed" is not one of login, read, read-write, admin (did you mean "read"?)',
     'applications.yaml:6:11  applications[1].name: "WIKI" in line 6 is already the name of the application in line 2, ignoring case',
     expect.stringMatching(
       /^applications.yaml:7:\d+ {2}applications\[1\]\.password\[1\]: is not a hash: clear text is not kept here; .*`gatehouse hash`.*`gatehouse app password NAME`$/,
     ),
-    'applications.yaml:8:16  applications[1].addresses: is an empty list: at least one item, an address such as "192.0.2.10" or "198.51.100.0/24", is expected',
+    'applications.yaml:8:16  applications[1].addresses: is an empty list: at least one item, an address such as "192.0.2.10" or "198.51.100.0/24", or a host name such as wiki.example.com, is expected',
     'applications.yaml:9:29  applications[1].access.users[1]: "serach" is not one of read, add, modify, remove',
     'applications.yaml:9:38  applications[1].access: unknown key "group" (did you mean "groups"?)',
     "applications.yaml:10:12  applications[1].login: is a text: a list (each item a text), or a map with the keys groups, days, hours, timeZone, addresses, message is expected",
@@ -277,4 +277,17 @@ test("a filter of a view names attributes of the schema alone", () => {
   expect(seeing("(|(cn=a)(!(departmentNumbr=sales)))")).toEqual([
     'applications.yaml:6:20  applications[0].view.users: "departmentNumbr" is not an attribute of the schema (did you mean "departmentNumber"?)',
   ]);
+});
+
+test("addresses are addresses, ranges, any, and host names", () => {
+  const [wiki] = applications(
+    withLines({
+      addresses: "[192.0.2.1-192.0.2.5, any, Wiki.Example.COM., 198.51.100.0/24]",
+      login: "{ addresses: [192.0.2.1-192.0.2.3] }",
+    }),
+  );
+  expect(wiki?.addresses.map(String)).toEqual(["192.0.2.1-192.0.2.5", "any", "198.51.100.0/24"]);
+  expect(wiki?.hosts.map(String)).toEqual(["wiki.example.com"]);
+  expect(wiki?.login?.addresses?.map(String)).toEqual(["192.0.2.1-192.0.2.3"]);
+  expect(problems(withLines({ login: "{ addresses: [wiki.example.com] }" }))).toHaveLength(1);
 });

@@ -144,7 +144,7 @@ describe("the PROXY protocol", () => {
     [
       "proxyProtocol: { trusted: [10.0.0.5, 10.0.0.0/33, balancer] }",
       '4:38  proxyProtocol.trusted[1]: "10.0.0.0/33" is not an address range: the number after the slash is from 0 to 32',
-      '4:51  proxyProtocol.trusted[2]: "balancer" is not an address range: write an IPv4 or IPv6 address, such as 192.0.2.10, or a range, such as 198.51.100.0/24 or 2001:db8::/32',
+      '4:51  proxyProtocol.trusted[2]: "balancer" is not an address range: write an IPv4 or IPv6 address, such as 192.0.2.10, or a range, such as 198.51.100.0/24, 2001:db8::/32 or 192.0.2.10-192.0.2.40, or any',
     ],
   ])("%s is wrong", (line, ...expected) => {
     expect(problems(`${least}${line}\n`)).toEqual(expected.map((sentence) => `server.yaml:${sentence}`));

@@ -281,6 +281,7 @@ const administrator: Application = {
     name: "test",
     passwords: [],
     addresses: [],
+    hosts: [],
     rights: accessPresets.admin,
     enabled: true,
     requireTls: false,

@@ -1,0 +1,101 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { applicationsYaml, gatehouse, installation, write } from "./gatehouse.js";
+
+const password = 'password: "{SSHA}JT1yM4EPx/qU3x+BqwmzUmNKlea42Km2cphbHQ=="';
+
+test("check tells twenty mistakes in four files, each with its place, and nothing else", async () => {
+  const folder = await installation();
+  await mkdir(join(folder, "config/applications.d"));
+  await write(
+    folder,
+    "config/server.yaml",
+    `suffix: dc=example,dc=com
+listen: [ldap://127.0.0.1:0, ldaps://127.0.0.1:0, 127.0.0.1:389]
+store: { path: data }
+passwords: { cost: 40, history: 5 }
+limits: { messageBytes: 4 Megs }
+log: { level: loud }
+proxyProtocol: { trusted: [balancer] }
+`,
+  );
+  await write(
+    folder,
+    "config/applications.yaml",
+    `applications:
+  - name: wiki
+    ${password}
+    addresses: [10.0.0.9-10.0.0.1, localhost]
+    access: { users: [read], subtrees: ["ou=people,dc=acme,dc=com"] }
+  - name: " mail"
+    password: hunter2
+    addresses: []
+    access: reed
+`,
+  );
+  await write(
+    folder,
+    "config/applications.d/a.yaml",
+    `applications:
+  - name: Wiki
+    ${password}
+    addresses: [any]
+    access: read
+    view: { users: "(departmentNumbr=sales)", hideAttributes: [fone] }
+`,
+  );
+  await write(
+    folder,
+    "config/applications.d/b.yaml",
+    `applications:
+  - name: shop
+    ${password}
+    addresses: [any]
+    login: { days: [funday] }
+    enabled: maybe
+`,
+  );
+  const { code, stdout, stderr } = await gatehouse(["check"], { folder });
+  const lines = stderr.trimEnd().split("\n");
+  const places = lines.map(
+    (line) => /^config\/(\S+:\d+:\d+) {2}([\w.[\]]+): \S.*$/.exec(line)?.slice(1).join(" ") ?? line,
+  );
+  expect(places).toEqual([
+    "server.yaml:2:30 listen[1]",
+    "server.yaml:2:51 listen[2]",
+    "server.yaml:4:20 passwords.cost",
+    "server.yaml:4:24 passwords.history",
+    "server.yaml:5:25 limits.messageBytes",
+    "server.yaml:6:15 log.level",
+    "server.yaml:7:28 proxyProtocol.trusted[0]",
+    "applications.yaml:4:17 applications[0].addresses[0]",
+    "applications.yaml:4:36 applications[0].addresses[1]",
+    "applications.yaml:5:41 applications[0].access.subtrees[0]",
+    "applications.yaml:6:11 applications[1].name",
+    "applications.yaml:7:15 applications[1].password",
+    "applications.yaml:8:16 applications[1].addresses",
+    "applications.yaml:9:13 applications[1].access",
+    "applications.d/a.yaml:2:11 applications[0].name",
+    "applications.d/a.yaml:6:20 applications[0].view.users",
+    "applications.d/a.yaml:6:64 applications[0].view.hideAttributes[0]",
+    "applications.d/b.yaml:2:5 applications[0]",
+    "applications.d/b.yaml:5:21 applications[0].login.days[0]",
+    "applications.d/b.yaml:6:14 applications[0].enabled",
+  ]);
+  expect(stderr).not.toContain("hunter2");
+  expect([code, stdout]).toEqual([1, ""]);
+});
+
+test("check notes which applications may call from one address, and is content", async () => {
+  const folder = await installation();
+  await mkdir(join(folder, "config/applications.d"));
+  const more = applicationsYaml.replace("name: wiki", "name: mail").replace("name: tracker", "name: shop");
+  await write(folder, "config/applications.d/more.yaml", more);
+  const { code, stdout, stderr } = await gatehouse(["check"], { folder });
+  expect(stdout).toMatch(/^\.\/config is right: 4 applications \(2 disabled\), /);
+  expect(stderr).toBe(
+    "wiki and mail may call from one address (127.0.0.1): a user logs in from there where any of them lets them in\n",
+  );
+  expect(code).toBe(0);
+});
