@@ -74,10 +74,14 @@ export class ApplicationMirror {
     return scope !== "one" || dn.depth === base.depth + 1;
   }
 
-  #visible({ subject, isAdmin }: Permissions): readonly MirrorEntry[] {
+  #visible(permissions: Permissions): readonly MirrorEntry[] {
+    const { subject, isAdmin } = permissions;
     if (isAdmin) return this.#current();
     if (subject.kind !== "application") return [];
-    return this.#current().filter(({ application }) => !application || application.name === subject.application.name);
+    return this.#current().filter(
+      ({ application, dn }) =>
+        (!application || application.name === subject.application.name) && permissions.isWithin(dn),
+    );
   }
 
   #current(): readonly MirrorEntry[] {

@@ -2,7 +2,6 @@
 import { listedValues } from "../model/attribute-list.js";
 import { Dn, makeRdn } from "../model/dn.js";
 import { LdapError } from "../model/failure.js";
-import { matchFilter } from "../model/filter-match.js";
 import type { NormalForm } from "../model/schema.js";
 import type { StoredEntry } from "../store/entry-row.js";
 import type { Reading } from "../store/reading.js";
@@ -11,7 +10,6 @@ import type { Directory } from "./directory.js";
 import { Permissions } from "./permissions.js";
 import { Sight } from "./sight.js";
 import { groupsAround } from "./surroundings.js";
-import { VisibleEntry } from "./visible-entry.js";
 
 export interface Login {
   readonly id: number;
@@ -78,7 +76,7 @@ async function admits(
   const wanted = new Set<number>();
   for (const name of login) for (const group of await groupsNamed(reading, name)) wanted.add(group);
   if (wanted.size === 0) return false;
-  const around = await groupsAround(reading, entry.id, wanted);
+  const around = await groupsAround(reading, entry.id, { until: wanted });
   return [...wanted].some((group) => around.has(group));
 }
 
@@ -87,10 +85,7 @@ function isInView(directory: Directory, reading: Reading, application: Applicati
   const permissions = new Permissions({ kind: "application", application }, reading.schema, directory.computed);
   // Whoever says which users there are means these and nobody else: not what holds a password and is no user.
   if (permissions.usersSeen && entry.kind !== "user") return false;
-  const seen = permissions.seen(entry.kind);
-  if (!seen) return true;
-  const sight = new Sight(reading, permissions, directory.computed).whole();
-  return matchFilter(seen, new VisibleEntry(entry, sight), reading.schema) === true;
+  return new Sight(reading, permissions, directory.computed, directory.clock()).isInView(entry);
 }
 
 /**
