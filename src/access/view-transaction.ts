@@ -97,7 +97,7 @@ export class ViewTransaction {
 
   /** Writes an entry anew with other content; `changed` are the descriptions for the record. */
   async replace(entry: VisibleEntry, content: EntryContent, changed: readonly string[]): Promise<VisibleEntry> {
-    this.#requireModify(entry, content.kind);
+    this.requireModify(entry, content.kind);
     const stored = await this.#transaction.replace(entry.stored, this.#draft(content, entry.stored));
     for (const group of await this.#transaction.adoptDanglings(stored))
       if (group !== stored.id) await this.#touch(group);
@@ -114,7 +114,8 @@ export class ViewTransaction {
     return entry;
   }
 
-  #requireModify(entry: VisibleEntry, kind: EntryKind): void {
+  /** To be asked before anything of the entry is looked at. `kind`: what it will be. */
+  requireModify(entry: VisibleEntry, kind: EntryKind = entry.stored.kind): void {
     if (entry.isOutline) this.permissions.requireWithin(entry.dn, "modify");
     this.permissions.require("modify", entry.stored.kind);
     this.permissions.require("modify", kind);
@@ -127,7 +128,7 @@ export class ViewTransaction {
   }
 
   requireSetPassword(entry: VisibleEntry): void {
-    if (!this.isOwn(entry)) this.#requireModify(entry, entry.stored.kind);
+    if (!this.isOwn(entry)) this.requireModify(entry);
   }
 
   isOwn(entry: VisibleEntry): boolean {
@@ -148,7 +149,7 @@ export class ViewTransaction {
 
   /** Renames or moves an entry with all that is below it. */
   async move(entry: VisibleEntry, rdn: Rdn, newSuperior: Dn | undefined, content: EntryContent): Promise<VisibleEntry> {
-    this.#requireModify(entry, content.kind);
+    this.requireModify(entry, content.kind);
     const { stored } = entry;
     const parent = newSuperior ? this.require(newSuperior).stored : this.#transaction.entry(stored.parent);
     if (!parent) return fail("unwillingToPerform", "the entry of the suffix cannot be renamed");

@@ -23,6 +23,7 @@ export async function modifyDn(request: ModifyDnRequest, context: Context): Prom
     if (!oldRdn || entry.dn.equals(view.suffix, schema)) {
       return fail("unwillingToPerform", "the entry of the suffix cannot be renamed");
     }
+    transaction.requireModify(entry);
     if (request.deleteOldRdn) requireWritableName(oldRdn, schema, view.permissions);
     const before = transaction.attributesOf(entry);
     const kept = request.deleteOldRdn ? withoutRdn(before, oldRdn, schema) : before;

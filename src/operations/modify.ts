@@ -115,7 +115,7 @@ async function apply(
   const passwords = changes.filter(({ description }) => isPassword(description.type));
   const memberships = changes.filter(({ description }) => isMembership(description.type));
   const isPasswordOnly = passwords.length > 0 && own.length === 0 && memberships.length === 0;
-  if (!isPasswordOnly) transaction.permissions.require("modify", entry.stored.kind);
+  if (!isPasswordOnly) transaction.requireModify(entry);
   if (changes.length === 0) return;
   let attributes = transaction.attributesOf(entry);
   for (const change of own) attributes = applied(attributes, change, schema);

@@ -233,6 +233,8 @@ class Questions {
     const turn = chance.below(depth > 2 ? 10 : 16);
     const attribute = chance.of(attributes);
     const value = this.value(attribute);
+    // The numbers of new entries are drawn at random, so what stands before or behind another is not to be compared.
+    if (attribute === "entryUUID" && turn < 9) return { kind: "equality", attribute, value };
     if (turn >= 13) return { kind: "not", filter: this.filter(depth + 1) };
     if (turn >= 10) {
       const filters = Array.from({ length: 1 + chance.below(3) }, () => this.filter(depth + 1));
