@@ -276,8 +276,30 @@ class Questions {
     return { ...message, operation: "compare", dn: this.dn(), type, value: this.value(type) };
   }
 
+  /** Classes that come and go, with what they ask for: hidden values and members may stand in the way. */
+  reclass(): AnsweredRequest {
+    const chance = this.#chance;
+    const [modification, ...types] = chance.of([
+      ["add", "posixGroup", "gidNumber"],
+      ["delete", "posixGroup", "gidNumber"],
+      ["delete", "posixAccount", "uidNumber", "gidNumber", "homeDirectory"],
+      ["add", "posixAccount", "uidNumber", "gidNumber", "homeDirectory"],
+      ["delete", "inetOrgPerson"],
+      ["add", "extensibleObject"],
+      ["delete", "extensibleObject"],
+    ] as const);
+    const values = (type: string) => (type === "homeDirectory" ? "/" : "1");
+    const changes = types.map((type, n) =>
+      n === 0
+        ? { type: "objectClass", modification, values: [Buffer.from(type)] }
+        : { type, modification, values: modification === "add" ? [Buffer.from(values(type))] : [] },
+    );
+    return { ...message, operation: "modify", dn: this.dn(), changes: chance.is(0.8) ? changes : changes.slice(0, 1) };
+  }
+
   modify(): AnsweredRequest {
     const chance = this.#chance;
+    if (chance.is(0.2)) return this.reclass();
     const changes = Array.from({ length: 1 + chance.below(2) }, () => {
       const type = chance.of([
         ...wordTypes,
