@@ -278,6 +278,15 @@ export class Permissions {
     );
   }
 
+  /** Fails for a group that would cease to be one where the groups around it, hidden so far, would come into sight. */
+  requireUngrouping(): void {
+    if (this.nestedGroups !== "hide") return;
+    fail(
+      "insufficientAccessRights",
+      `${this.#who()} lacks the right to make a group something else: its view does not show which groups hold it`,
+    );
+  }
+
   /** Fails unless this session may ask about entries at all. */
   requireSession(): void {
     if (this.subject.kind === "anonymous") {

@@ -135,6 +135,7 @@ async function apply(
   );
   // What is no group has no members but those that this very request gave it.
   const mayHaveMembers = entry.stored.kind === "group" || memberships.length > 0;
+  if (content.kind !== "group" && entry.stored.kind === "group") transaction.permissions.requireUngrouping();
   if (content.kind !== "group" && mayHaveMembers && (await transaction.keepsMembers(entry))) {
     fail("objectClassViolation", "objectClass: the entry has members, so it has to stay a group");
   }

@@ -163,7 +163,17 @@ const attributes = [
   ...["uid", "cn", "sn", "name", "telephoneNumber", "departmentNumber", "seeAlso", "nsAccountLock", "ou", "uidNumber"],
   ...["createTimestamp", "modifyTimestamp", "creatorsName", "modifiersName", "structuralObjectClass"],
   ...["hasSubordinates", "numSubordinates", "entryUUID", "entryDN", "distinguishedName", "objectClass"],
-  ...["member", "member", "uniqueMember", "memberUid", "memberOf", "memberOf", "userPassword", "subschemaSubentry"],
+  ...[
+    "member",
+    "member",
+    "uniqueMember",
+    "memberUid",
+    "memberUid",
+    "memberOf",
+    "memberOf",
+    "userPassword",
+    "subschemaSubentry",
+  ],
 ];
 const nameTypes = [
   "member",

@@ -60,6 +60,7 @@ export class Chance {
 }
 
 export const words: readonly string[] = ["red", "blue", "green", "red blue", "Blue"];
+const userClasses = ["top", "person", "organizationalPerson", "inetOrgPerson"];
 const departments = ["sales", "hr"];
 /** Attributes of a user that may take any of the words. */
 export const wordTypes: readonly string[] = ["title", "description", "givenName", "displayName", "employeeNumber"];
@@ -67,12 +68,13 @@ export const wordTypes: readonly string[] = ["title", "description", "givenName"
 function userValues(chance: Chance, name: string): Record<string, string[]> {
   const posix = chance.is(0.3);
   return {
-    objectClass: ["top", "person", "organizationalPerson", "inetOrgPerson", ...(posix ? ["posixAccount"] : [])],
+    objectClass: [...userClasses, ...(posix ? ["posixAccount"] : [])],
     uid: [name],
     cn: [chance.of(words)],
     sn: [chance.of(words)],
     departmentNumber: [chance.of(departments)],
     ...(posix ? { uidNumber: [`${chance.below(9)}`], gidNumber: ["1"], homeDirectory: ["/"] } : {}),
+    ...(posix && chance.is(0.5) ? { loginShell: ["/bin/sh"] } : {}),
     ...wordValues(chance),
     ...(chance.is(0.3) ? { telephoneNumber: [`+1 ${chance.below(3)}`] } : {}),
     ...(chance.is(0.2) ? { nsAccountLock: [chance.of(["TRUE", "true", "FALSE"])] } : {}),
@@ -107,8 +109,11 @@ export function modelOf(chance: Chance): Model {
   const names = ["open0", "open1", "open2", "shut0", "shut1", "shut2"];
   for (const cn of names) {
     const at = chance.is(0.15) ? `ou=closed,${suffix}` : groups;
+    // Some are users as well, and may cease to be groups.
+    const isUser = chance.is(0.3);
     put(`cn=${cn},${at}`, "group", {
-      objectClass: ["top", "groupOfNames"],
+      objectClass: isUser ? [...userClasses, "posixGroup"] : ["top", "groupOfNames"],
+      ...(isUser ? { sn: ["x"], gidNumber: ["1"], departmentNumber: ["sales"] } : {}),
       cn: [cn],
       ...(chance.is(0.4) ? { description: [chance.of(words)] } : {}),
     });
@@ -186,7 +191,10 @@ export function lookOf(chance: Chance): Look {
   const view = [`nestedGroups: ${chance.of(["keep", "flatten", "flatten", "hide"])}`];
   if (userSees === "sales") view.push('users: "(departmentNumber=sales)"');
   if (groupsSeen === "open") view.push('groups: "(cn=open*)"');
-  if (chance.is(0.4)) view.push(`hideAttributes: [${chance.some([...listable, "uid", "entryDN"], 0.15).join(", ")}]`);
+  if (chance.is(0.4))
+    view.push(
+      `hideAttributes: [${chance.some([...listable, "uid", "entryDN", "loginShell", "loginShell"], 0.15).join(", ")}]`,
+    );
   if (chance.is(0.35)) view.push("disabledUsers: hide");
   const yaml = `applications:
   - name: looker
@@ -357,6 +365,10 @@ function changeHidden(entry: ModelEntry, eyes: Eyes, chance: Chance): void {
         entry.values[type] = [type === "telephoneNumber" ? "+1 2" : type === "seeAlso" ? ghosts[1]! : chance.of(words)];
     }
   }
+  if (entry.values.objectClass!.includes("posixAccount") && eyes.hides(entry.dn, "loginShell") && chance.is(0.6)) {
+    if (entry.values.loginShell) delete entry.values.loginShell;
+    else entry.values.loginShell = ["/bin/sh"];
+  }
   for (const type of ["sn", "o", "homeDirectory"]) {
     if (entry.values[type] && eyes.hides(entry.dn, type)) entry.values[type] = [chance.of(words).replaceAll(" ", "")];
   }
@@ -370,7 +382,7 @@ function changeUnseen(entry: ModelEntry, eyes: Eyes, chance: Chance): void {
     if (chance.is(0.5)) entry.values[type] = [chance.of(words)];
   }
   if (entry.kind === "user" && chance.is(0.3))
-    entry.values.uid = [...new Set([...before.uid!, chance.of(["u0", "u3", "w"])])];
+    entry.values.uid = [...new Set([...before.uid!, chance.of(["u0", "u1", "u2", "u3", "u4", "u5", "u6", "u7"])])];
   // Whether a view holds it decides what it leads to: that stays.
   if (eyes.isInView(entry) !== wasInView) entry.values = before;
 }
