@@ -225,7 +225,7 @@ export class Sight implements Beholder {
     return this.#once(node, () => this.withUid(node.raw.toString("utf8")));
   }
 
-  /** The users that exist for this session and are called so in memberUid, the oldest first. */
+  /** The entries that exist for this session and are called so in memberUid, the oldest first. */
   withUid(uid: string): readonly number[] {
     const { schema } = this.reading;
     const rule = schema.attributeType("uid")?.equality;
@@ -235,6 +235,11 @@ export class Sight implements Beholder {
       const shown = entry && this.show(entry)?.values("uid")[0];
       return shown !== undefined && rule?.normalize(shown, schema) === wanted;
     });
+  }
+
+  /** Whom a uid means in a write: the oldest that is called so, or else that has it among others. */
+  meantByUid(uid: string): number | undefined {
+    return this.withUid(uid)[0] ?? this.reading.allWithUid(uid).tail.find((id) => this.seesId(id));
   }
 
   #once(node: EqualityNode, find: () => readonly number[]): readonly number[] {

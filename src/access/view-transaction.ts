@@ -229,7 +229,7 @@ export class ViewTransaction {
 
   /** Which entry a name means: of several with one uid the oldest that exists for this session, if any does. */
   #meant(name: MemberName): number | undefined {
-    const seen = name.kind === "uid" ? this.#sight.withUid(name.uid)[0] : undefined;
+    const seen = name.kind === "uid" ? this.#sight.meantByUid(name.uid) : undefined;
     return seen ?? this.#transaction.resolveMember(name);
   }
 
