@@ -201,11 +201,16 @@ class Questions {
   readonly #chance: Chance;
   readonly #names: readonly string[];
   readonly #uids: readonly string[];
+  /** What has classes that can be taken away. */
+  readonly #posix: readonly string[];
   #fresh = 0;
 
   constructor(chance: Chance, one: Model, other: Model) {
     this.#chance = chance;
     const all = [...one.values(), ...other.values()];
+    this.#posix = all
+      .filter(({ values }) => values.objectClass?.some((name) => name.startsWith("posix")))
+      .map(({ dn }) => dn);
     const missing = [
       `cn=missing,ou=people,${suffix}`,
       `ou=applications,${suffix}`,
@@ -298,13 +303,14 @@ class Questions {
       ["add", "extensibleObject"],
       ["delete", "extensibleObject"],
     ] as const);
+    const dn = chance.is(0.8) && this.#posix.length > 0 ? Dn.parse(chance.of(this.#posix)) : this.dn();
     const values = (type: string) => (type === "homeDirectory" ? "/" : "1");
     const changes = types.map((type, n) =>
       n === 0
         ? { type: "objectClass", modification, values: [Buffer.from(type)] }
         : { type, modification, values: modification === "add" ? [Buffer.from(values(type))] : [] },
     );
-    return { ...message, operation: "modify", dn: this.dn(), changes: chance.is(0.8) ? changes : changes.slice(0, 1) };
+    return { ...message, operation: "modify", dn, changes: chance.is(0.8) ? changes : changes.slice(0, 1) };
   }
 
   modify(): AnsweredRequest {
