@@ -43,7 +43,7 @@ export async function findsUser(
   if (user.kind !== "user") return false;
   // What a URL means does not depend on who asks: it is asked of all there is, but never of passwords.
   const permissions = new Permissions(localAdministrator, reading.schema, computed);
-  const visible = new VisibleEntry(user, new Sight(reading, permissions, computed).whole());
+  const visible = new VisibleEntry(user, new Sight(reading, permissions, computed, 0).whole());
   await visible.loadMemberships();
   return memberUrls(group).some((url) => {
     if (typeof url === "string" || !isInScope(url, user, reading)) return false;

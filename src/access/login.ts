@@ -1,6 +1,5 @@
 // Who may log in, through which application, when and from where (rule 3 of the gate).
 import type { Dn } from "../model/dn.js";
-import { matchFilter } from "../model/filter-match.js";
 import type { LoginRules } from "../settings/application-settings.js";
 import type { StoredEntry } from "../store/entry-row.js";
 import type { Reading } from "../store/reading.js";
@@ -13,7 +12,6 @@ import { groupsNamed, hasValue, wayToGroup } from "./login-groups.js";
 import { isLoginTime, loginTimeText, wallTime, wallTimeText } from "./login-time.js";
 import { Permissions } from "./permissions.js";
 import { Sight } from "./sight.js";
-import { VisibleEntry } from "./visible-entry.js";
 
 /** When, and from where. */
 export interface Occasion {
@@ -166,7 +164,7 @@ async function* loginSteps(
 ): AsyncGenerator<LoginStep, void, void> {
   const { login } = application.settings;
   yield step(!isDisabled(user, now), "user disabled", (holds) => [holds ? "it is not disabled" : "it is disabled"]);
-  const isSeen = isInView(directory, reading, application, user);
+  const isSeen = isInView(directory, reading, application, user, now);
   yield step(isSeen, "outside of the application's view", (holds) => [
     `it is ${holds ? "in" : "outside of"} the view of ${application.name}`,
   ]);
@@ -229,12 +227,15 @@ function groupSentence(name: string, way: readonly number[] | undefined, reading
 }
 
 /** Whoever stands outside the view does not exist for the application, so cannot log in through it. */
-function isInView(directory: Directory, reading: Reading, application: Application, entry: StoredEntry): boolean {
+function isInView(
+  directory: Directory,
+  reading: Reading,
+  application: Application,
+  entry: StoredEntry,
+  now: number,
+): boolean {
   const permissions = new Permissions({ kind: "application", application }, reading.schema, directory.computed);
   // Whoever says which users there are means these and nobody else: not what holds a password and is no user.
   if (permissions.usersSeen && entry.kind !== "user") return false;
-  const seen = permissions.seen(entry.kind);
-  if (!seen) return true;
-  const sight = new Sight(reading, permissions, directory.computed).whole();
-  return matchFilter(seen, new VisibleEntry(entry, sight), reading.schema) === true;
+  return new Sight(reading, permissions, directory.computed, now).isInView(entry);
 }

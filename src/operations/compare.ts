@@ -31,6 +31,7 @@ async function compareValue(request: CompareRequest, entry: VisibleEntry, readin
   const { type } = knownDescription(attribute, schema);
   const present = compileFilter({ kind: "present", attribute }, permissions.scope);
   const equal = compileFilter({ kind: "equality", attribute, value }, permissions.scope);
+  await reading.prepare(equal, entry);
   if (matchFilter(equal, entry, schema) === true) return { code: "compareTrue" };
   if (listsMemberships(type)) await entry.loadMemberships();
   if (matchFilter(present, entry, schema) !== true) return fail("noSuchAttribute", `the entry has no ${attribute}`);

@@ -5,7 +5,7 @@ import type { Rdn } from "../model/dn.js";
 import { fail } from "../model/failure.js";
 import { type ModifyDnRequest, type Result, success } from "../model/message.js";
 import type { Schema } from "../model/schema.js";
-import { indexOfValue, requireNameable, requireShownName, withRdn } from "./attributes.js";
+import { indexOfValue, requireNameable, requireWritableName, withRdn } from "./attributes.js";
 import type { Context } from "./context.js";
 import { write } from "./write.js";
 
@@ -16,14 +16,15 @@ export async function modifyDn(request: ModifyDnRequest, context: Context): Prom
   trail.detail = request.newSuperior ? `${request.newRdn},${request.newSuperior}` : request.newRdn.toString();
   view.permissions.requireSome("modify");
   requireNameable(request.newRdn, schema);
-  requireShownName(request.newRdn, schema, view.permissions);
+  requireWritableName(request.newRdn, schema, view.permissions);
   await write(context, (transaction) => {
     const entry = transaction.require(request.dn);
     const oldRdn = entry.dn.rdn;
     if (!oldRdn || entry.dn.equals(view.suffix, schema)) {
       return fail("unwillingToPerform", "the entry of the suffix cannot be renamed");
     }
-    if (request.deleteOldRdn) requireShownName(oldRdn, schema, view.permissions);
+    transaction.requireModify(entry);
+    if (request.deleteOldRdn) requireWritableName(oldRdn, schema, view.permissions);
     const before = transaction.attributesOf(entry);
     const kept = request.deleteOldRdn ? withoutRdn(before, oldRdn, schema) : before;
     const content = entryContent(withRdn(kept, request.newRdn, schema), schema, undefined, (type) =>

@@ -1,4 +1,5 @@
 // Modify (RFC 4511 4.6, increment: RFC 4525). Changes are applied in order, and only the outcome must obey the schema.
+import { isDerived } from "../access/computed-attributes.js";
 import { entryContent, isMembership, isNobody, isPassword, memberOf } from "../access/entry-content.js";
 import type { View } from "../access/view.js";
 import type { ViewTransaction } from "../access/view-transaction.js";
@@ -7,7 +8,7 @@ import type { Authenticator } from "../auth/authenticator.js";
 import type { Attribute } from "../model/attribute.js";
 import { fail } from "../model/failure.js";
 import { type Change, type ModifyRequest, type Result, success } from "../model/message.js";
-import type { AttributeDescription, Schema } from "../model/schema.js";
+import type { AttributeDescription, AttributeType, ObjectClass, Schema } from "../model/schema.js";
 import { classesOf } from "../model/schema-check.js";
 import { Secret } from "../model/secret.js";
 import { valuesTried } from "../passwords/hasher.js";
@@ -26,7 +27,7 @@ export async function modify(request: ModifyRequest, context: Context): Promise<
   view.permissions.requireSome("modify");
   const changes = request.changes.flatMap((change): ResolvedChange | [] => {
     const description = writableDescription(change.type, schema);
-    view.permissions.requireShown(description.type);
+    view.permissions.requireWritable(description.type);
     if (change.values.length === 0 && (change.modification === "add" || change.modification === "increment")) {
       fail("protocolError", `${change.modification} of ${change.type} without values`);
     }
@@ -87,6 +88,7 @@ async function storedPasswords(request: ModifyRequest, view: View): Promise<read
   const reading = await view.read();
   try {
     const entry = reading.require(request.dn);
+    if (entry.isOutline) view.permissions.requireWithin(entry.dn, "modify");
     if (!view.isOwn(entry)) view.permissions.require("modify", entry.stored.kind);
     return reading.passwordsOf(entry).map((hash) => Buffer.from(hash));
   } finally {
@@ -113,14 +115,17 @@ async function apply(
   const passwords = changes.filter(({ description }) => isPassword(description.type));
   const memberships = changes.filter(({ description }) => isMembership(description.type));
   const isPasswordOnly = passwords.length > 0 && own.length === 0 && memberships.length === 0;
-  if (!isPasswordOnly) transaction.permissions.require("modify", entry.stored.kind);
+  if (!isPasswordOnly) transaction.requireModify(entry);
   if (changes.length === 0) return;
   let attributes = transaction.attributesOf(entry);
   for (const change of own) attributes = applied(attributes, change, schema);
   if (passwords.length > 0) setPasswords(transaction, entry, passwords);
   for (const change of memberships) await changeMembers(transaction, entry, change);
   if (own.length > 0) requireRdn(attributes, entry.dn.rdn!, schema);
-  if (changed.has("objectClass")) requireStructural(attributes, entry, schema);
+  if (changed.has("objectClass")) {
+    requireStructural(attributes, entry, schema);
+    requireSettledUnseen(attributes, transaction.attributesOf(entry), transaction, schema);
+  }
   const toCheck = [
     ...membershipsToCheck(transaction, entry, memberships),
     ...passwordsToCheck(transaction, entry, passwords),
@@ -130,7 +135,8 @@ async function apply(
   );
   // What is no group has no members but those that this very request gave it.
   const mayHaveMembers = entry.stored.kind === "group" || memberships.length > 0;
-  if (content.kind !== "group" && mayHaveMembers && transaction.hasMembers(entry)) {
+  if (content.kind !== "group" && entry.stored.kind === "group") transaction.permissions.requireUngrouping();
+  if (content.kind !== "group" && mayHaveMembers && (await transaction.keepsMembers(entry))) {
     fail("objectClassViolation", "objectClass: the entry has members, so it has to stay a group");
   }
   if (content.structural !== entry.stored.structural) {
@@ -150,6 +156,35 @@ function requireStructural(attributes: readonly Attribute[], entry: VisibleEntry
   const classes = classesOf(values, schema).flatMap(({ lineage }) => lineage);
   if (classes.some(({ name }) => name === structural) || !classes.some(({ kind }) => kind === "STRUCTURAL")) return;
   fail("objectClassModsProhibited", `the structural object class ${structural} cannot become another one`);
+}
+
+/**
+ * Fails where classes come or go that ask for, or allow, attributes that are hidden from who changes them, whether or not
+ * the entry has any: whether it has must not decide what is answered.
+ */
+function requireSettledUnseen(
+  after: readonly Attribute[],
+  before: readonly Attribute[],
+  { permissions }: ViewTransaction,
+  schema: Schema,
+): void {
+  const named = (attributes: readonly Attribute[]) =>
+    classesOf(attributes.find(({ description }) => description.text === "objectClass")?.values ?? [], schema).flatMap(
+      ({ lineage }) => lineage,
+    );
+  const [classes, classesBefore] = [named(after), named(before)];
+  // RFC 4512 4.3: it allows every attribute.
+  const allowsAll = (list: readonly ObjectClass[]) => list.some(({ name }) => name === "extensibleObject");
+  const unseen = (types: readonly AttributeType[]) =>
+    types.filter((type) => !permissions.shows(type) && !type.isOperational && !isDerived(type));
+  const allowed = new Set(classes.flatMap(({ must, may }) => [...must, ...may]));
+  const lost = unseen(classesBefore.flatMap(({ must, may }) => [...must, ...may])).some((type) => !allowed.has(type));
+  const required = new Set(classesBefore.flatMap(({ must }) => must));
+  const asked = unseen(classes.flatMap(({ must }) => must)).some((type) => !required.has(type));
+  const hidesSome = permissions.hidesStored && allowsAll(classesBefore);
+  if (asked || (!allowsAll(classes) && (lost || hidesSome))) {
+    fail("objectClassViolation", "objectClass: attributes that are not shown here do not allow this change of classes");
+  }
 }
 
 /** One value stands for all, so that the schema can say whether this entry may have members at all. */
@@ -260,10 +295,17 @@ async function changeMembers(
   { modification, description, values }: ResolvedChange,
 ): Promise<void> {
   const { type } = description;
-  const names = values.map((value) => memberOf(type, value));
+  let names = values.map((value) => memberOf(type, value));
   if (modification === "increment") fail("constraintViolation", `${type.name} is not an integer`);
   if (modification === "replace" || (modification === "delete" && values.length === 0)) {
-    const removed = await transaction.removeMembers(group, type.name === "memberUid" ? "uid" : "dn");
+    const kind = type.name === "memberUid" ? "uid" : "dn";
+    const indirect = await transaction.indirectMembers(group, kind);
+    if (indirect.some((member) => !names.some((name) => transaction.isNameOf(name, member)))) {
+      fail("noSuchAttribute", `${type.name} would keep a value that comes from a group in this one: change that group`);
+    }
+    // Whoever writes back the list that it read means nobody to be taken out of the groups in between.
+    names = names.filter((name) => !indirect.some((member) => transaction.isNameOf(name, member)));
+    const removed = await transaction.removeMembers(group, kind);
     if (!removed && modification === "delete") fail("noSuchAttribute", `the entry has no ${type.name}`);
   }
   for (const name of names) {

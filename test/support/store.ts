@@ -308,7 +308,7 @@ export function adminScope(schema: Schema = standardSchema): FilterScope {
 
 /** The moment through the eyes of an administrator. */
 export function adminSight(moment: Reading): Sight {
-  return new Sight(moment, adminPermissions(moment.schema), computedFor(moment.schema));
+  return new Sight(moment, adminPermissions(moment.schema), computedFor(moment.schema), Date.now());
 }
 
 /** An entry as an administrator sees it, with its memberships at hand. */
