@@ -22,7 +22,7 @@ export class Sight implements Beholder {
   readonly #own: Surroundings;
   /** When disabled users are asked for, in milliseconds since 1970 UTC. */
   readonly #now: number;
-  readonly #places: Places;
+  readonly #places: Places | undefined;
   /** Which entries an asserted DN or uid names: asked once for all candidates. */
   #named: Map<EqualityNode, readonly number[]> | undefined;
   /** The groups around those, where groups in groups are taken apart. */
@@ -42,7 +42,7 @@ export class Sight implements Beholder {
     this.computed = computed;
     this.#now = now;
     this.#own = own;
-    this.#places = new Places(reading, permissions.subtrees);
+    this.#places = permissions.subtrees.length > 0 ? new Places(reading, permissions.subtrees) : undefined;
     this.nested = this.nesting === "flatten" ? new NestedGroups(reading, (entry) => this.sees(entry)) : undefined;
   }
 
@@ -84,7 +84,7 @@ export class Sight implements Beholder {
   }
 
   place(entry: StoredEntry): Place {
-    return this.permissions.subtrees.length === 0 ? "inside" : this.#places.of(entry);
+    return this.#places?.of(entry) ?? "inside";
   }
 
   /** The entry as this session sees it; undefined where it does not exist for it. */
