@@ -205,6 +205,7 @@ class Questions {
   /** What has classes that can be taken away. */
   readonly #posix: readonly string[];
   #fresh = 0;
+  #isInBranch = false;
 
   constructor(chance: Chance, one: Model, other: Model) {
     this.#chance = chance;
@@ -222,12 +223,19 @@ class Questions {
     this.#uids = [...new Set(all.flatMap(({ values }) => values.uid ?? [])), "ghost1"];
   }
 
+  /** Names of the application's own branch in the place of those of the shared tree, for one question. */
+  #spelled(name: string): string {
+    const end = `,${suffix}`;
+    if (!this.#isInBranch || !name.endsWith(end) || name.endsWith(`ou=applications${end}`)) return name;
+    return `${name.slice(0, -end.length)},${branch}`;
+  }
+
   name(): string {
-    return this.#chance.is(0.03) ? "no name" : this.#chance.of(this.#names);
+    return this.#chance.is(0.03) ? "no name" : this.#spelled(this.#chance.of(this.#names));
   }
 
   dn(): Dn {
-    const dn = Dn.parse(this.#chance.of(this.#names));
+    const dn = Dn.parse(this.#spelled(this.#chance.of([...this.#names, ...(this.#isInBranch ? [branch] : [])])));
     return this.#chance.is(0.04) ? dn.child(Rdn.parse("cn=below")) : dn;
   }
 
@@ -395,6 +403,7 @@ class Questions {
 
   /** Of what the directories hold now, besides what is asked again and again. */
   next(): AnsweredRequest {
+    this.#isInBranch = this.#chance.is(0.25);
     const turn = this.#chance.below(100);
     if (turn < 62) return this.search();
     if (turn < 80) return this.compare();
@@ -403,6 +412,8 @@ class Questions {
     return this.rename();
   }
 }
+
+const branch = `cn=looker,ou=applications,${suffix}`;
 
 const message = { id: 1, controls: [] } as const;
 
@@ -463,9 +474,10 @@ test("no answer tells apart two directories that differ only in what is hidden",
     if (user !== undefined && !twin.has(user)) continue;
     expect([...eyes.sees(twin)].sort(), "the directories made up").toEqual([...eyes.sees(model)].sort());
     const sides: Side[] = [];
+    const isInBranch = chance.is(0.5);
     for (const one of [model, twin]) {
       const store = await storeOf(one);
-      sides.push(new Side(store, look, await subjectOf(store, look, user)));
+      sides.push(new Side(store, look, await subjectOf(store, look, user, isInBranch)));
     }
     const [one, other] = sides as [Side, Side];
     const questions = new Questions(chance, model, twin);
@@ -522,11 +534,12 @@ async function subjectOf(
   store: LevelStore,
   { application, subject }: Look,
   user: string | undefined,
+  isInBranch: boolean,
 ): Promise<Subject> {
   if (user === undefined) return subject;
   const reading = store.read();
   try {
-    return { kind: "user", id: reading.resolve(Dn.parse(user))!, dn: user, applications: [application] };
+    return { kind: "user", id: reading.resolve(Dn.parse(user))!, dn: user, applications: [application], isInBranch };
   } finally {
     reading.release();
   }

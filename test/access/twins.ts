@@ -196,6 +196,7 @@ export function lookOf(chance: Chance): Look {
       `hideAttributes: [${chance.some([...listable, "uid", "entryDN", "loginShell", "loginShell"], 0.15).join(", ")}]`,
     );
   if (chance.is(0.35)) view.push("disabledUsers: hide");
+  if (chance.is(0.2)) view.push("lowercase: true");
   const yaml = `applications:
   - name: looker
     password: ${JSON.stringify(saltedSha("looker-secret"))}
