@@ -3,14 +3,17 @@
 import { isDeepStrictEqual } from "node:util";
 import { type Dn, makeRdn } from "../model/dn.js";
 import type { Schema } from "../model/schema.js";
-import type { ApplicationSettings } from "../settings/application-settings.js";
+import { type ApplicationSettings, applicationKey } from "../settings/application-settings.js";
 import { type Channel, isConfidential } from "./channel.js";
+import { Contact } from "./contact.js";
 
 export interface Application {
   readonly settings: ApplicationSettings;
   readonly name: string;
   /** What it binds as: cn=NAME,ou=applications,SUFFIX. */
   readonly dn: Dn;
+  /** The same for every version of it that is put in force. */
+  readonly contact: Contact;
 }
 
 /**
@@ -36,6 +39,8 @@ export class ApplicationRegistry {
   readonly #schema: Schema;
   #applications: readonly Application[] = [];
   #byDn: ReadonlyMap<string, Application> = new Map();
+  /** By key of the name; one that was removed may come again. */
+  readonly #contacts = new Map<string, Contact>();
 
   constructor(suffix: Dn, schema: Schema, settings: readonly ApplicationSettings[]) {
     this.#schema = schema;
@@ -49,9 +54,17 @@ export class ApplicationRegistry {
       settings: one,
       name: one.name,
       dn: this.#dnOf(one.name),
+      contact: this.#contactOf(one.name),
     }));
     this.#applications = Object.freeze(applications);
     this.#byDn = new Map(applications.map((application) => [application.dn.normal(this.#schema), application]));
+  }
+
+  #contactOf(name: string): Contact {
+    const key = applicationKey(name);
+    const contact = this.#contacts.get(key) ?? new Contact();
+    this.#contacts.set(key, contact);
+    return contact;
   }
 
   get all(): readonly Application[] {

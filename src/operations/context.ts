@@ -1,5 +1,6 @@
 // What an operation is given: who asks, the directory as they may see and change it, and how to stop.
 import type { Application, ApplicationRegistry } from "../access/application.js";
+import type { SearchLimits } from "../access/application-limits.js";
 import type { Branch } from "../access/branch.js";
 import type { Channel } from "../access/channel.js";
 import type { Directory } from "../access/directory.js";
@@ -57,8 +58,12 @@ export interface Caller {
   /** The application that bound on this connection, kept when a user binds after it. */
   readonly application: Application | undefined;
   readonly walks: PageWalks;
+  /** Those of the server, or what its applications have narrower. */
+  readonly limits: SearchLimits;
   /** Operations that were begun and have not ended; one that is answered at once never counts. */
   readonly inFlight: number;
+  /** Whether it is among the connections that are counted for the application. */
+  isConnectionOf(application: Application): boolean;
   /** Takes another identity: after a successful bind. */
   become(subject: Subject): void;
   /** Ends another operation of the session, as Cancel asks for it (RFC 3909); the result is that of the Cancel. */
