@@ -28,6 +28,40 @@ export interface Explanation {
   readonly isAllowed: boolean;
 }
 
+/** How the server is, and what its applications did since it started. */
+export interface ServerStatus {
+  readonly version: string;
+  /** Times are in UTC, as RFC 3339 has them. */
+  readonly started: string;
+  readonly uptimeSeconds: number;
+  readonly entries: number;
+  readonly revision: number;
+  /** Open now, that of the one who asks included. */
+  readonly connections: number;
+  /** What the process has in main memory. */
+  readonly memoryBytes: number;
+  /** In the order of applications.yaml. */
+  readonly applications: readonly ApplicationStatus[];
+}
+
+export interface ApplicationStatus {
+  readonly name: string;
+  readonly enabled: boolean;
+  /** Its last operation, or bind that succeeded. */
+  readonly lastContact?: { readonly time: string; readonly address: string };
+  /** Open now, bound by it or by a user through it. */
+  readonly connections: number;
+  /** The application's own limit of them. */
+  readonly connectionsAllowed?: number;
+  /** Its own binds that succeeded, and those of users through it. */
+  readonly binds: number;
+  readonly userLogins: number;
+  /** Of binds and of operations. */
+  readonly refusals: number;
+  /** Binds apart. */
+  readonly operations: number;
+}
+
 /** What can be asked of the server as a whole. */
 export interface Administration {
   /** Reads the configuration anew; gives its faults, a sentence each, with which the old one stays in force. */
@@ -36,6 +70,7 @@ export interface Administration {
   export(options: { readonly operational: boolean }): AsyncGenerator<Buffer, number, void>;
   /** By the rules that are in force. */
   explain(question: WayInQuestion): Promise<Explanation>;
+  status(): ServerStatus;
 }
 
 /** What all sessions of a server share. */
@@ -79,6 +114,8 @@ export interface Trail {
   rule?: string;
   detail?: string;
   application?: string;
+  /** The applications that a bind wanted to come in by or through: it is theirs to count where it is refused. */
+  asked?: readonly Application[];
   attributes?: readonly string[];
 }
 

@@ -91,6 +91,7 @@ const tooMany: Result = Object.freeze({
 /** Whether the application may be entered through the caller's channel; says in the trail why not. */
 export function isCandidate(application: Application, { services, caller, trail }: Context): boolean {
   trail.application = application.name;
+  trail.asked = [application];
   if (services.applications.candidates(caller.channel).includes(application)) return true;
   trail.rule = services.applications.barrier(application, caller.channel) ?? "application removed";
   return false;
@@ -114,6 +115,7 @@ export async function enterAsUser(
     await authenticator.refuseSlowly();
     return refused;
   }
+  trail.asked = asking;
   // Said before anybody's password is looked at only where it is the same for every name.
   if (asking.every((application) => !hasRoom(application, caller))) return refusedAsFull(asking, trail);
   if (caller.application) trail.application = caller.application.name;

@@ -28,7 +28,7 @@ import { perform } from "../operations/operations.js";
 import { PageWalks } from "../operations/page-walks.js";
 import { resultOf } from "./failure.js";
 import type { OperationRates } from "./operation-rates.js";
-import { record, type Telemetry } from "./record.js";
+import { isRefusal, record, type Telemetry } from "./record.js";
 
 /** The client broke a rule of the protocol in a way that leaves nothing to answer: the connection has to end. */
 export class SessionError extends Error {
@@ -218,7 +218,7 @@ export class Session implements Caller {
     this.#keepPlaces();
   }
 
-  /** A bind counts for none of them: who asks is known when it has ended. */
+  /** The administrator is held to nothing that an application is, whoever bound before on the connection. */
   #concerned(): readonly Application[] {
     const subject = this.#subject;
     if (subject.kind === "user") return subject.applications;
@@ -263,18 +263,24 @@ export class Session implements Caller {
     if (this.#binding || this.#awaitsTls) throw new Error("a request was taken while it had to wait");
     this.#followRegistry();
     const operation = new Operation(request, this.#subject);
-    if (this.#isPaced && request.operation !== "bind") {
-      for (const { name, settings } of this.#counting) {
-        this.#rates.charge(name, operation.began, settings.limits.operationsPerSecond);
-      }
-    }
     if (request.operation === "bind") return this.#begin(operation, this.#bind(operation));
+    this.#charge(operation.began);
     const answering = this.#perform(operation);
     if ("code" in answering) {
       this.#record(operation, answering, answering.entries?.ends.length ?? 0);
       return answering;
     }
     return this.#begin(operation, this.#stream(operation, answering));
+  }
+
+  /** Counts an operation for the applications that it concerns. A bind is none: who asks is known when it has ended. */
+  #charge(now: number): void {
+    const { address } = this.#channel;
+    for (const { contact } of this.#counting) contact.asked(now, address);
+    if (!this.#isPaced) return;
+    for (const { name, settings } of this.#counting) {
+      this.#rates.charge(name, now, settings.limits.operationsPerSecond);
+    }
   }
 
   #begin(operation: Operation, answers: Answers): Underway {
@@ -433,7 +439,23 @@ export class Session implements Caller {
     } else this.#settle();
   }
 
-  #record({ request, subject, trail, began }: Operation, result: Result, entries: number): void {
+  /** Counts for the applications what came of a bind, and that something was refused. */
+  #count({ request, trail, began }: Operation, { code }: Result): void {
+    const isBind = request.operation === "bind";
+    if (code !== "success") {
+      // A bind that is answered with busy is turned away as well.
+      if (!isRefusal(code) && !(isBind && code === "busy")) return;
+      for (const { contact } of trail.asked ?? this.#counting) contact.refusals += 1;
+      return;
+    }
+    const { kind } = this.#subject;
+    if (!isBind || (kind !== "application" && kind !== "user")) return;
+    for (const { contact } of this.#counting) contact.cameIn(kind, began, this.#channel.address);
+  }
+
+  #record(operation: Operation, result: Result, entries: number): void {
+    const { request, subject, trail, began } = operation;
+    this.#count(operation, result);
     // What a bind leads to is who the session is after it.
     const whose = request.operation === "bind" ? this.#subject : subject;
     this.#leave(request.operation, result, whose, trail, entries, performance.now() - began);
