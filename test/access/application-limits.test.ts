@@ -71,7 +71,11 @@ describe("connections", () => {
   });
 
   test("of many that bind at once exactly so many get in", async () => {
-    const server = await started({ wiki: limited("{ connections: 3 }") });
+    // With bcrypt, so that all are under way before the first is in.
+    const text = applicationsYaml({ wiki: limited("{ connections: 3 }") });
+    const hash = "{BCRYPT}$2b$10$sxH5DLOHkvXMbZkhul.oUOqadoRtVdn/w1s9nAWkMrLX9AOb85VzW";
+    const applications = text.replace(/"\{SSHA\}[^"]+"/, () => JSON.stringify(hash));
+    const server = await startedServer({ applications });
     const clients = await Promise.all(Array.from({ length: 12 }, () => Conversation.with(server)));
     const codes = (await Promise.all(clients.map((client) => client.bind(wiki, "wiki-secret")))).map(
       ({ code }) => code,
@@ -92,6 +96,23 @@ describe("connections", () => {
     // A bind that fails ends who ann was, and gives her place to others.
     expect(await ann.bindUser("no-such")).toMatchObject({ code: 49 });
     expect(await other.bindUser("ben")).toMatchObject({ code: 0 });
+  });
+
+  test("a user who binds again keeps the place meanwhile, though others are looked at faster", async () => {
+    const server = await started(
+      { wiki: limited("{ connections: 1 }"), console: { access: "admin", addresses: "[127.0.0.2]" } },
+      { cost: 10 },
+    );
+    const administrator = await Conversation.as("console", server, "127.0.0.2");
+    // New passwords are hashed with bcrypt, which takes its time; ben's is not.
+    expect(await administrator.modify(userDn("ann"), ["replace", "userPassword", "new"])).toMatchObject({ code: 0 });
+    const [ann, ben] = [await Conversation.with(server), await Conversation.with(server)];
+    expect(await ann.bind(userDn("ann"), "new")).toMatchObject({ code: 0 });
+    await administrator.modify(userDn("ann"), ["replace", "userPassword", "newer"]);
+    const again = ann.bind(userDn("ann"), "newer");
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(await ben.bindUser("ben")).toMatchObject(busy);
+    expect(await again).toMatchObject({ code: 0 });
   });
 
   test("of several applications behind one address a user takes a place in each, and none is told apart without the password", async () => {
