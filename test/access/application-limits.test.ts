@@ -153,6 +153,26 @@ describe("connections", () => {
     expect(await (await Conversation.with(server)).bind(wiki, "wiki-secret")).toMatchObject({ code: 0 });
     expect(await client.bind(wiki, "wiki-secret")).toMatchObject(busy);
   });
+
+  test("a client certificate is no way around", async () => {
+    const { server: pair, ca, wiki: own } = await testCertificates();
+    const applications = { wiki: limited("{ connections: 1 }") };
+    const server = await started(applications, { server: `tls: ${JSON.stringify({ ...pair, clientCA: ca })}` });
+    const bound = await Conversation.as("wiki", server);
+    const client = await Conversation.with(server);
+    const [authority, cert, key] = await Promise.all([ca, own.certificate, own.key].map((file) => readFile(file)));
+    await client.raw.startTls({ ca: authority, cert, key }, 1);
+    client.raw.send(send.saslBind(2, "EXTERNAL", ""));
+    expect(await client.raw.result(2)).toMatchObject(busy);
+    bound.raw.socket.destroy();
+    const bind = (id: number) => {
+      client.raw.send(send.saslBind(id, "EXTERNAL", ""));
+      return client.raw.result(id);
+    };
+    let id = 3;
+    await expect.poll(async () => (await bind(id++)).code).toBe(0);
+    expect(await bind(id++)).toMatchObject({ code: 0 });
+  });
 });
 
 describe("sizeLimit, timeLimit, pageSize", () => {
