@@ -79,7 +79,7 @@ export function hasRoom(application: Application, caller: Caller): boolean {
 /** One too many of these applications, each of which has as many connections as it may. */
 export function refusedAsFull(full: readonly Application[], trail: Trail): Result {
   trail.application = full.map(({ name }) => name).join(" ");
-  trail.rule = `limits.connections: ${full.map(({ settings }) => settings.limits.connections).join(", ")} open`;
+  trail.rule = `limits.connections: no more than ${full.map(({ settings }) => settings.limits.connections).join(", ")}`;
   return tooMany;
 }
 

@@ -37,7 +37,7 @@ describe("connections", () => {
       outcome: "busy",
       application: "wiki",
       subject: "anonymous",
-      rule: "limits.connections: 2 open",
+      rule: "limits.connections: no more than 2",
     });
     expect(await third.bind(wiki, "wrong")).toMatchObject(busy);
     expect(await third.whoAmI()).toBe("");
@@ -121,7 +121,7 @@ describe("connections", () => {
     await Conversation.as("wiki", server);
     const client = await Conversation.with(server);
     expect(await client.bindUser("ann")).toMatchObject(busy);
-    expect(lastAudit(server)).toMatchObject({ application: "wiki", rule: "limits.connections: 1 open" });
+    expect(lastAudit(server)).toMatchObject({ application: "wiki", rule: "limits.connections: no more than 1" });
     expect(await client.bind(userDn("ann"), "wrong")).toMatchObject({ code: 49 });
     expect(await client.bind(userDn("no-such"), "wrong")).toMatchObject({ code: 49 });
   });
