@@ -6,6 +6,7 @@ import { ComputedAttributes } from "./access/computed-attributes.js";
 import { HostAddresses, hostsOf } from "./access/host-addresses.js";
 import { Authenticator } from "./auth/authenticator.js";
 import { type EntryWriterOptions, exportedPieces } from "./cli/entry-writer.js";
+import { serverStatus } from "./cli/server-status.js";
 import { explainWayIn } from "./cli/way-in.js";
 import type { Clock } from "./model/clock.js";
 import { standardSchema } from "./model/standard-schema.js";
@@ -72,6 +73,8 @@ export async function startServer(settings: Settings, options: ServerOptions): P
     const applications = new ApplicationRegistry(suffix, schema, settings.applications, hosts);
     const mirror = new ApplicationMirror(applications, schema, clock());
     const directory = { store, applications, mirror, computed: new ComputedAttributes(schema), clock };
+    const metrics = new Metrics();
+    const started = clock();
     // One after the other: what was read last is what stays.
     let turn: Promise<unknown> = Promise.resolve();
     const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -94,10 +97,10 @@ export async function startServer(settings: Settings, options: ServerOptions): P
         },
         export: (options) => exportFrom(store, options),
         explain: (question) => explainWayIn(directory, question),
+        status: () => serverStatus({ directory, metrics, started }),
       },
       ...(server.tls ? { tls: { required: server.tls.required } } : {}),
     };
-    const metrics = new Metrics();
     store.onCommit(() => metrics.committed(1));
     const telemetry = { log, audit, metrics };
     const listener = new Listener({ services, telemetry }, { tls: settings.tlsFiles, proxies: server.proxyProtocol });

@@ -3,9 +3,10 @@
 import { isDeepStrictEqual } from "node:util";
 import { type Dn, makeRdn } from "../model/dn.js";
 import type { Schema } from "../model/schema.js";
-import type { ApplicationSettings } from "../settings/application-settings.js";
+import { type ApplicationSettings, applicationKey } from "../settings/application-settings.js";
 import type { HostName } from "../settings/host-name.js";
 import { type Channel, isConfidential } from "./channel.js";
+import { Contact } from "./contact.js";
 import type { HostAddresses } from "./host-addresses.js";
 
 export interface Application {
@@ -13,6 +14,8 @@ export interface Application {
   readonly name: string;
   /** What it binds as: cn=NAME,ou=applications,SUFFIX. */
   readonly dn: Dn;
+  /** The same for every version of it that is put in force. */
+  readonly contact: Contact;
 }
 
 /**
@@ -40,6 +43,8 @@ export class ApplicationRegistry {
   readonly #hosts: Pick<HostAddresses, "contains" | "of"> | undefined;
   #applications: readonly Application[] = [];
   #byDn: ReadonlyMap<string, Application> = new Map();
+  /** By key of the name; one that was removed may come again. */
+  readonly #contacts = new Map<string, Contact>();
 
   constructor(
     suffix: Dn,
@@ -63,9 +68,17 @@ export class ApplicationRegistry {
       settings: one,
       name: one.name,
       dn: this.#dnOf(one.name),
+      contact: this.#contactOf(one.name),
     }));
     this.#applications = Object.freeze(applications);
     this.#byDn = new Map(applications.map((application) => [application.dn.normal(this.#schema), application]));
+  }
+
+  #contactOf(name: string): Contact {
+    const key = applicationKey(name);
+    const contact = this.#contacts.get(key) ?? new Contact();
+    this.#contacts.set(key, contact);
+    return contact;
   }
 
   get all(): readonly Application[] {

@@ -33,6 +33,7 @@ import { hashCost, hashPassword } from "./hash.js";
 import { print } from "./output.js";
 import { readPassword } from "./password-prompt.js";
 import { explained, takeEffect, throughRunningServer } from "./running-server.js";
+import { tableLines } from "./table.js";
 import { explainEntry, explainWayIn, loginText, rightsText, userNamed } from "./way-in.js";
 
 interface AddOptions extends ConfigOption {
@@ -123,14 +124,7 @@ async function list({ config }: ConfigOption): Promise<void> {
     [...one.addresses, ...one.hosts].join(" "),
     `login: ${loginText(one)}`,
   ]);
-  const widths = [0, 1, 2].map((column) => Math.max(0, ...rows.map((row) => row[column]!.length)));
-  for (const row of rows)
-    print(
-      row
-        .map((cell, n) => cell.padEnd(widths[n] ?? 0))
-        .join("  ")
-        .trimEnd(),
-    );
+  for (const line of tableLines(rows)) print(line);
 }
 
 async function add(name: string, options: AddOptions): Promise<void> {

@@ -1,6 +1,6 @@
 // A server that runs with the same configuration, reached by its Unix socket (an `ldapi://` address of `listen`).
-import { explainOid, exportOid, reloadOid } from "../operations/administration.js";
-import type { Explanation, WayInQuestion } from "../operations/context.js";
+import { explainOid, exportOid, reloadOid, statusOid } from "../operations/administration.js";
+import type { Explanation, ServerStatus, WayInQuestion } from "../operations/context.js";
 import { loadSettings, type Settings } from "../settings/load-settings.js";
 import { formatProblem } from "../settings/problem.js";
 import { LocalClient } from "../wire/local-client.js";
@@ -24,6 +24,13 @@ export async function withRunningServer<T>(
   return undefined;
 }
 
+/** Why no server could be reached, and what to do instead where there is no address to reach it by. */
+export function unreachable({ server }: Settings, instead?: string): string {
+  const sockets = server.listen.filter(({ scheme }) => scheme === "ldapi").map(({ text }) => text);
+  if (sockets.length > 0) return `no server answers at ${sockets.join(" or ")}`;
+  return `server.yaml has no ldapi:// address to reach the server by${instead === undefined ? "" : `; ${instead}`}`;
+}
+
 /** The same, for work on the directory: says to whom it speaks, for a configuration may be a copy of another's. */
 export async function throughRunningServer<T>(
   settings: Settings,
@@ -45,6 +52,10 @@ export async function reload(client: LocalClient): Promise<readonly string[]> {
 export async function explained(client: LocalClient, question: WayInQuestion): Promise<Explanation> {
   const value = Buffer.from(JSON.stringify(question));
   return JSON.parse((await client.request({ operation: "extended", oid: explainOid, value })).toString());
+}
+
+export async function statusOf(client: LocalClient): Promise<ServerStatus> {
+  return JSON.parse((await client.request({ operation: "extended", oid: statusOid, value: undefined })).toString());
 }
 
 /** Hands on every entry as LDIF; gives their number. */

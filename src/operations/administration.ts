@@ -15,6 +15,8 @@ export const reloadOid = `${arc}.1`;
 export const exportOid = `${arc}.2`;
 /** Whether somebody would get in, and why: the request value is a question and the response value its explanation, as JSON. */
 export const explainOid = `${arc}.3`;
+/** How the server is and what its applications did: the response value is a ServerStatus, as JSON. */
+export const statusOid = `${arc}.4`;
 
 /** Bytes of LDIF in one response. */
 const longestPiece = 1024 * 1024;
@@ -35,6 +37,11 @@ export async function explain({ value }: ExtendedRequest, context: Context): Pro
   context.trail.target = question.user ?? question.application;
   const explanation = await administration.explain(question);
   return { code: "success", responseValue: Buffer.from(JSON.stringify(explanation)) };
+}
+
+export function status(_: ExtendedRequest, context: Context): Result {
+  const status = administrationFor(context, "status").status();
+  return { code: "success", responseValue: Buffer.from(JSON.stringify(status)) };
 }
 
 function questionOf(value: Buffer | undefined): WayInQuestion | undefined {

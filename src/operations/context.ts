@@ -1,5 +1,6 @@
 // What an operation is given: who asks, the directory as they may see and change it, and how to stop.
 import type { Application, ApplicationRegistry } from "../access/application.js";
+import type { SearchLimits } from "../access/application-limits.js";
 import type { Branch } from "../access/branch.js";
 import type { Channel } from "../access/channel.js";
 import type { Directory } from "../access/directory.js";
@@ -27,6 +28,40 @@ export interface Explanation {
   readonly isAllowed: boolean;
 }
 
+/** How the server is, and what its applications did since it started. */
+export interface ServerStatus {
+  readonly version: string;
+  /** Times are in UTC, as RFC 3339 has them. */
+  readonly started: string;
+  readonly uptimeSeconds: number;
+  readonly entries: number;
+  readonly revision: number;
+  /** Open now, that of the one who asks included. */
+  readonly connections: number;
+  /** What the process has in main memory. */
+  readonly memoryBytes: number;
+  /** In the order of applications.yaml. */
+  readonly applications: readonly ApplicationStatus[];
+}
+
+export interface ApplicationStatus {
+  readonly name: string;
+  readonly enabled: boolean;
+  /** Its last operation, or bind that succeeded. */
+  readonly lastContact?: { readonly time: string; readonly address: string };
+  /** Open now, bound by it or by a user through it. */
+  readonly connections: number;
+  /** The application's own limit of them. */
+  readonly connectionsAllowed?: number;
+  /** Its own binds that succeeded, and those of users through it. */
+  readonly binds: number;
+  readonly userLogins: number;
+  /** Of binds and of operations. */
+  readonly refusals: number;
+  /** Binds apart. */
+  readonly operations: number;
+}
+
 /** What can be asked of the server as a whole. */
 export interface Administration {
   /** Reads the configuration anew; gives its faults, a sentence each, with which the old one stays in force. */
@@ -35,6 +70,7 @@ export interface Administration {
   export(options: { readonly operational: boolean }): AsyncGenerator<Buffer, number, void>;
   /** By the rules that are in force. */
   explain(question: WayInQuestion): Promise<Explanation>;
+  status(): ServerStatus;
 }
 
 /** What all sessions of a server share. */
@@ -57,8 +93,12 @@ export interface Caller {
   /** The application that bound on this connection, kept when a user binds after it. */
   readonly application: Application | undefined;
   readonly walks: PageWalks;
+  /** Those of the server, or what its applications have narrower. */
+  readonly limits: SearchLimits;
   /** Operations that were begun and have not ended; one that is answered at once never counts. */
   readonly inFlight: number;
+  /** Whether it is among the connections that are counted for the application. */
+  isConnectionOf(application: Application): boolean;
   /** Takes another identity: after a successful bind. */
   become(subject: Subject): void;
   /** Ends another operation of the session, as Cancel asks for it (RFC 3909); the result is that of the Cancel. */
@@ -74,6 +114,8 @@ export interface Trail {
   rule?: string;
   detail?: string;
   application?: string;
+  /** The applications that a bind wanted to come in by or through: it is theirs to count where it is refused. */
+  asked?: readonly Application[];
   attributes?: readonly string[];
 }
 

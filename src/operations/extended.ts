@@ -2,7 +2,16 @@
 import { BerError, BerReader } from "../ber/reader.js";
 import { fail } from "../model/failure.js";
 import type { Answering, ExtendedRequest, Result } from "../model/message.js";
-import { explain, explainOid, exportEntries, exportOid, reload, reloadOid } from "./administration.js";
+import {
+  explain,
+  explainOid,
+  exportEntries,
+  exportOid,
+  reload,
+  reloadOid,
+  status,
+  statusOid,
+} from "./administration.js";
 import type { Context } from "./context.js";
 
 interface ExtendedOperation {
@@ -28,6 +37,7 @@ const extendedOperations: ReadonlyMap<string, ExtendedOperation> = new Map<strin
   [reloadOid, { isOffered: isAdministrator, perform: reload }],
   [exportOid, { isOffered: isAdministrator, perform: exportEntries }],
   [explainOid, { isOffered: isAdministrator, perform: explain }],
+  [statusOid, { isOffered: isAdministrator, perform: status }],
 ]);
 
 function isAdministrator({ caller }: Pick<Context, "caller">): boolean {

@@ -6,7 +6,7 @@ import { findLogin, type Login } from "../access/login.js";
 import type { Dn } from "../model/dn.js";
 import { type Result, success } from "../model/message.js";
 import type { Secret } from "../model/secret.js";
-import type { Context, Trail } from "./context.js";
+import type { Caller, Context, Trail } from "./context.js";
 
 /** The same words for every refusal, so that they tell nothing; what really happened stands in the audit line. */
 export const refused: Result = Object.freeze({
@@ -56,19 +56,42 @@ export async function enterAsApplication(
     await authenticator.refuseSlowly();
     return refused;
   }
+  if (!hasRoom(application, caller)) return refusedAsFull([application], trail);
   const stored = application.settings.passwords.map((hash) => hash.reveal());
   if (!(await authenticator.verify(password, stored))) {
     trail.rule = "wrong password";
     return refused;
   }
+  // Others may have come in while the password was looked at.
+  if (!hasRoom(application, caller)) return refusedAsFull([application], trail);
   trail.rule = "application bind";
   caller.become({ kind: "application", application });
   return success;
 }
 
+/** Whether the application's `limits.connections` leaves room for the caller, who may be one of them already. */
+export function hasRoom(application: Application, caller: Caller): boolean {
+  const { connections } = application.settings.limits;
+  if (connections === undefined || application.contact.connections < connections) return true;
+  return caller.isConnectionOf(application);
+}
+
+/** One too many of these applications, each of which has as many connections as it may. */
+export function refusedAsFull(full: readonly Application[], trail: Trail): Result {
+  trail.application = full.map(({ name }) => name).join(" ");
+  trail.rule = `limits.connections: no more than ${full.map(({ settings }) => settings.limits.connections).join(", ")}`;
+  return tooMany;
+}
+
+const tooMany: Result = Object.freeze({
+  code: "busy",
+  message: "the application has as many connections open as it may have; try again later",
+});
+
 /** Whether the application may be entered through the caller's channel; says in the trail why not. */
 export function isCandidate(application: Application, { services, caller, trail }: Context): boolean {
   trail.application = application.name;
+  trail.asked = [application];
   if (services.applications.candidates(caller.channel).includes(application)) return true;
   trail.rule = services.applications.barrier(application, caller.channel) ?? "application removed";
   return false;
@@ -92,6 +115,9 @@ export async function enterAsUser(
     await authenticator.refuseSlowly();
     return refused;
   }
+  trail.asked = asking;
+  // Said before anybody's password is looked at only where it is the same for every name.
+  if (asking.every((application) => !hasRoom(application, caller))) return refusedAsFull(asking, trail);
   if (caller.application) trail.application = caller.application.name;
   const login = await findLogin(directory, name, asking, { channel: caller.channel, now: services.clock() });
   // Whom no application lets in costs a hash all the same, and never the short time of a right password quickly verified:
@@ -104,6 +130,9 @@ export async function enterAsUser(
     else recordRefusals(login, trail);
     return refused;
   }
+  // It takes a place in each: with fewer applications the user might see more than all of them would show.
+  const full = login.applications.filter((application) => !hasRoom(application, caller));
+  if (full.length > 0) return refusedAsFull(full, trail);
   trail.rule = "user bind";
   trail.application = login.applications.map(({ name }) => name).join(" ");
   const { id, dn, applications } = login;

@@ -172,7 +172,7 @@ class Run {
     page: PageRequest | undefined,
     walk: Walk | undefined,
   ) {
-    const { limits, clock } = context.services;
+    const { limits } = context.caller;
     this.#request = request;
     this.#context = context;
     this.#reading = reading;
@@ -185,7 +185,7 @@ class Run {
     this.#sent = position.sent;
     this.#pageEnd = page ? position.sent + Math.min(page.size, limits.pageSize) : Number.POSITIVE_INFINITY;
     this.#sizeLimit = least(request.sizeLimit, limits.sizeLimit);
-    this.#deadline = clock() + least(request.timeLimit * 1000, limits.timeLimit);
+    this.#deadline = context.services.clock() + least(request.timeLimit * 1000, limits.timeLimit);
   }
 
   /** The result, once all entries were given; for a page with the control that continues it. */

@@ -37,6 +37,10 @@ const refusals: ReadonlySet<ResultCode> = new Set([
   "unwillingToPerform",
 ]);
 
+export function isRefusal(code: ResultCode): boolean {
+  return refusals.has(code);
+}
+
 export function record(performed: Performed, { audit, metrics }: Telemetry): void {
   const { operation, result, trail, entries } = performed;
   metrics.operation(operation, result.code, performed.milliseconds);

@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { ApplicationRegistry } from "../../src/access/application.js";
 import { ApplicationMirror } from "../../src/access/application-mirror.js";
 import { ComputedAttributes } from "../../src/access/computed-attributes.js";
+import { Contact } from "../../src/access/contact.js";
 import type { Directory } from "../../src/access/directory.js";
 import { explainLogin, findLogin, type Occasion } from "../../src/access/login.js";
 import { Dn } from "../../src/model/dn.js";
@@ -51,7 +52,8 @@ function application({ login, view }: Pick<ApplicationSettings, "login" | "view"
     ...(login ? { login } : {}),
     ...(view ? { view } : {}),
   };
-  return { settings, name: settings.name, dn: Dn.parse(`cn=wiki,ou=applications,${suffix}`) };
+  const dn = Dn.parse(`cn=wiki,ou=applications,${suffix}`);
+  return { settings, name: settings.name, dn, contact: new Contact() };
 }
 
 const friday = Date.parse("2026-01-30T12:00Z");

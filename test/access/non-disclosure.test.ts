@@ -73,6 +73,8 @@ class Side {
         application: look.application,
         walks: new PageWalks(limits),
         inFlight: 0,
+        limits,
+        isConnectionOf: () => false,
         become() {},
         cancel: () => ({ code: "noSuchOperation" }),
         beginTls() {},

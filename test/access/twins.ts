@@ -2,6 +2,7 @@
 // README has them, and not by the code under test.
 import { createHash } from "node:crypto";
 import type { Application } from "../../src/access/application.js";
+import { Contact } from "../../src/access/contact.js";
 import type { Subject } from "../../src/access/permissions.js";
 import { Dn } from "../../src/model/dn.js";
 import { standardSchema } from "../../src/model/standard-schema.js";
@@ -207,7 +208,7 @@ export function lookOf(chance: Chance): Look {
   const read = readApplications(yaml, "twins.yaml");
   if ("problems" in read) throw new Error(`${yaml}${JSON.stringify(read.problems)}`);
   const settings = read.applications[0]!;
-  const application: Application = { settings, name: "looker", dn: Dn.parse(applicationDn) };
+  const application: Application = { settings, name: "looker", dn: Dn.parse(applicationDn), contact: new Contact() };
   return { yaml, application, subject: { kind: "application", application }, userSees, groupsSeen };
 }
 

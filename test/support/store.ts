@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterEach, expect } from "vitest";
 import type { Application } from "../../src/access/application.js";
 import { ComputedAttributes } from "../../src/access/computed-attributes.js";
+import { Contact } from "../../src/access/contact.js";
 import { type EntryContent, entryContent } from "../../src/access/entry-content.js";
 import { Permissions } from "../../src/access/permissions.js";
 import { Sight } from "../../src/access/sight.js";
@@ -287,6 +288,7 @@ const administrator: Application = {
     requireTls: false,
     limits: {},
   },
+  contact: new Contact(),
 };
 
 const computedAttributes = new Map<Schema, ComputedAttributes>();
