@@ -52,7 +52,10 @@ export async function startServer(settings: Settings, options: ServerOptions): P
     for (const close of closers.splice(0).reverse()) await close();
   };
   try {
-    const audit = new AuditTrail(server.log.audit, log);
+    const audit = new AuditTrail(server.log.audit, log, {
+      bytes: server.log.auditBytes,
+      files: server.log.auditFiles,
+    });
     closers.push(() => audit.close());
     const { suffix, limits } = server;
     makeFolder(server.storePath);

@@ -55,6 +55,10 @@ export interface LogSettings {
   readonly level: LogLevel;
   /** Absolute path of the audit file; undefined: the audit lines go to the log. */
   readonly audit?: string;
+  /** The audit file is moved away before it exceeds this; 0: never. */
+  readonly auditBytes: number;
+  /** Older audit files that are kept. */
+  readonly auditFiles: number;
 }
 
 export interface ServerSettings {
@@ -72,7 +76,11 @@ export interface ServerSettings {
 }
 
 export const defaultPasswords: PasswordSettings = Object.freeze({ scheme: "bcrypt", cost: 10 });
-export const defaultLog: LogSettings = Object.freeze({ level: "info" });
+export const defaultLog: LogSettings = Object.freeze({
+  level: "info",
+  auditBytes: 64 * 1024 * 1024,
+  auditFiles: 10,
+});
 
 export interface ServerFile {
   /** How problems name it. */
@@ -143,7 +151,12 @@ const passwords = object(
 );
 
 const log: Shape<LogSettings> = object(
-  { level: defaulted(oneOf(logLevels), defaultLog.level), audit: optional(path) },
+  {
+    level: defaulted(oneOf(logLevels), defaultLog.level),
+    audit: optional(path),
+    auditBytes: defaulted(bytes(0), defaultLog.auditBytes),
+    auditFiles: defaulted(integer({ least: 1, most: 1000 }), defaultLog.auditFiles),
+  },
   { emptyIsDefault: true },
 );
 
