@@ -9,6 +9,7 @@ import type { Authenticator } from "../auth/authenticator.js";
 import type { Clock } from "../model/clock.js";
 import type { Limits } from "../model/limits.js";
 import type { Cancellation, Result } from "../model/message.js";
+import type { AttributeChanges } from "../telemetry/audit.js";
 import type { PageWalks } from "./page-walks.js";
 
 /** Whether an application, or a user through it, would get in: what `gatehouse app test` asks. */
@@ -75,6 +76,7 @@ export interface Trail {
   detail?: string;
   application?: string;
   attributes?: readonly string[];
+  changes?: AttributeChanges;
 }
 
 export interface Context {

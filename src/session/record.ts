@@ -55,6 +55,7 @@ export function record(performed: Performed, { audit, metrics }: Telemetry): voi
     session: performed.session,
     ...(trail.detail === undefined ? {} : { detail: trail.detail }),
     ...(trail.attributes === undefined ? {} : { attributes: [...trail.attributes] }),
+    ...(trail.changes === undefined ? {} : { changes: trail.changes }),
   });
 }
 

@@ -3,6 +3,16 @@ import type { ResultCode } from "../model/result-code.js";
 import { AuditFile, type Rotation } from "./audit-file.js";
 import type { Log } from "./log.js";
 
+/** What a write did to which attributes. Names, never values; one may stand in two lists. */
+export interface AttributeChanges {
+  /** Given values, beside those that were there. */
+  readonly added?: readonly string[];
+  /** Given other values in the place of those that were there. */
+  readonly replaced?: readonly string[];
+  /** Deprived of values, of some or of all. */
+  readonly deleted?: readonly string[];
+}
+
 export interface AuditRecord {
   /** Milliseconds since 1970 UTC; written as ISO 8601. */
   readonly time: number;
@@ -19,10 +29,11 @@ export interface AuditRecord {
   readonly rule: string;
   /** The number of the session. */
   readonly session: number;
-  /** What really happened, where the client is told less. Never a secret. */
+  /** What really happened, where the client is told less; of a modifyDn, the new name. Never a secret. */
   readonly detail?: string | undefined;
   /** Names of the attributes written, never values. */
   readonly attributes?: readonly string[] | undefined;
+  readonly changes?: AttributeChanges | undefined;
 }
 
 const noRotation: Rotation = { bytes: 0, files: 1 };
@@ -75,5 +86,6 @@ function fieldsOf(record: AuditRecord): Record<string, unknown> {
     session: record.session,
     detail: record.detail,
     attributes: record.attributes,
+    changes: record.changes,
   };
 }
