@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { app } from "./app.js";
+import { audit } from "./audit.js";
 import { check } from "./check.js";
 import { exportEntries } from "./export.js";
 import { Failure, sentencesOf } from "./failure.js";
@@ -23,6 +24,7 @@ const commands: readonly ((program: Command) => void)[] = [
   importEntries,
   exportEntries,
   verify,
+  audit,
   hash,
   app,
 ];

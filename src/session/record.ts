@@ -28,7 +28,7 @@ export interface Performed {
 }
 
 const alwaysAudited: ReadonlySet<OperationName> = new Set(["bind", "add", "modify", "modifyDn", "delete"]);
-const refusals: ReadonlySet<ResultCode> = new Set([
+export const refusals: ReadonlySet<string> = new Set<ResultCode>([
   "insufficientAccessRights",
   "invalidCredentials",
   "inappropriateAuthentication",

@@ -33,6 +33,7 @@ test.each([
   ["import"],
   ["export"],
   ["verify"],
+  ["audit"],
   ["hash"],
   ["app", "list"],
   ["app", "add"],
