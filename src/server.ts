@@ -53,8 +53,8 @@ export async function startServer(settings: Settings, options: ServerOptions): P
   };
   try {
     const audit = new AuditTrail(server.log.audit, log, {
-      bytes: server.log.auditBytes,
-      files: server.log.auditFiles,
+      rotation: { bytes: server.log.auditBytes, files: server.log.auditFiles },
+      syslog: server.log.syslog,
     });
     closers.push(() => audit.close());
     const { suffix, limits } = server;
@@ -170,7 +170,7 @@ function changedKeys(before: ServerSettings, now: ServerSettings): string[] {
 
 function keyTexts(settings: ServerSettings): Map<string, string> {
   const { suffix, listen, storePath, passwords, log, limits, tls, proxyProtocol } = settings;
-  const grouped = Object.entries({ passwords, log: { audit: undefined, ...log }, limits });
+  const grouped = Object.entries({ passwords, log: { audit: undefined, ...log, syslog: log.syslog?.text }, limits });
   return new Map([
     ["suffix", suffix.toString()],
     ["listen", listen.map(({ text }) => text).join(" ")],

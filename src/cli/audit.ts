@@ -149,9 +149,11 @@ function untilInterrupted(): AbortSignal {
 
 async function configuredFile(config: string): Promise<string> {
   const { server } = await settingsOf(config, { withTls: false });
-  if (server.log.audit !== undefined) return server.log.audit;
+  const { audit: path, syslog } = server.log;
+  if (path !== undefined) return path;
+  const where = syslog === undefined ? "they are in the log of the server" : `they go to ${syslog.text}`;
   throw new Failure(
-    "gatehouse: server.yaml names no file for the audit lines (log: { audit: FILE }), so they are in the log of the server: give the file to read",
+    `gatehouse: server.yaml names no file for the audit lines (log: { audit: FILE }), so ${where}: give the file to read`,
   );
 }
 

@@ -2,6 +2,7 @@
 import type { ResultCode } from "../model/result-code.js";
 import { AuditFile, type Rotation } from "./audit-file.js";
 import type { Log } from "./log.js";
+import { type Severity, Syslog, type SyslogAddress } from "./syslog.js";
 
 /** What a write did to which attributes. Names, never values; one may stand in two lists. */
 export interface AttributeChanges {
@@ -36,23 +37,38 @@ export interface AuditRecord {
   readonly changes?: AttributeChanges | undefined;
 }
 
-const noRotation: Rotation = { bytes: 0, files: 1 };
+export interface AuditOptions {
+  /** Not given: the file grows on. */
+  readonly rotation?: Rotation;
+  /** Where the lines go as well, or instead. */
+  readonly syslog?: SyslogAddress | undefined;
+}
 
 export class AuditTrail {
   readonly #file: AuditFile | undefined;
+  readonly #syslog: Syslog | undefined;
   readonly #log: Log;
 
-  /** Opens the file, and throws where that fails. Without a path the records go to the log, at level info, as `audit`. */
-  constructor(path: string | undefined, log: Log, rotation: Rotation = noRotation) {
+  /**
+   * Opens the file, and throws where that fails. With neither a path nor syslog the records go to the log, at level
+   * info, as `audit`.
+   */
+  constructor(path: string | undefined, log: Log, { rotation = { bytes: 0, files: 1 }, syslog }: AuditOptions = {}) {
     this.#log = log;
     this.#file = path === undefined ? undefined : new AuditFile(path, rotation, log);
+    this.#syslog = syslog && new Syslog(syslog, log);
   }
 
   record(record: AuditRecord): void {
     try {
       const fields = fieldsOf(record);
-      if (this.#file === undefined) this.#log.info({ audit: fields }, "audit");
-      else this.#file.append(`${JSON.stringify(fields)}\n`);
+      if (!this.#file && !this.#syslog) {
+        this.#log.info({ audit: fields }, "audit");
+        return;
+      }
+      const text = JSON.stringify(fields);
+      this.#file?.append(`${text}\n`);
+      this.#syslog?.send({ time: record.time, severity: severityOf(record.outcome), kind: record.operation, text });
     } catch (error) {
       this.#log.error({ err: error }, "an audit record was lost");
     }
@@ -69,8 +85,12 @@ export class AuditTrail {
   }
 
   async close(): Promise<void> {
-    await this.#file?.close();
+    await Promise.all([this.#file?.close(), this.#syslog?.close()]);
   }
+}
+
+function severityOf(outcome: ResultCode): Severity {
+  return outcome === "success" || outcome === "compareTrue" ? "notice" : "warning";
 }
 
 function fieldsOf(record: AuditRecord): Record<string, unknown> {
