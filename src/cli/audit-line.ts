@@ -59,9 +59,12 @@ function namesIn(value: unknown): string[] {
 /** Wider than most names; what is longer moves the rest of its line to the right. */
 const widestColumn = 56;
 
+/** Of time, outcome, operation, application, subject, target and address: most lines of most servers fit. */
+const usualWidths = [24, 18, 8, 7, 38, 38, 9];
+
 /** Lines for a person, in columns that grow as they have to. */
 export class AuditTable {
-  readonly #widths: number[] = [];
+  readonly #widths = [...usualWidths];
 
   row(line: AuditLine): string {
     const cells = [
@@ -73,7 +76,8 @@ export class AuditTable {
       line.target || "-",
       line.address ?? "-",
     ].map((cell, column) => this.#padded(printable(cell), column));
-    const why = [line.rule, line.detail].filter((text) => text !== undefined).join(": ");
+    const isRenaming = line.operation === "modifyDn";
+    const why = [line.rule, line.detail].filter((text) => text !== undefined).join(isRenaming ? " -> " : ": ");
     return [...cells, printable(why), printable(attributesText(line))].join("  ").trimEnd();
   }
 

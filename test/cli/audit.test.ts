@@ -39,21 +39,21 @@ async function shown(lines: string, ...options: readonly string[]): Promise<stri
 }
 
 test("lines are shown in columns, and what a write did with which attributes", async () => {
-  const stdout = await shown(
-    line({ attributes: ["mail", "sn", "title"], changes: { added: ["mail"], replaced: ["sn"], deleted: ["title"] } }) +
-      line({ operation: "add", attributes: ["uid", "cn"] }) +
-      line({
-        operation: "bind",
-        outcome: "invalidCredentials",
-        rule: "application password",
-        detail: "wrong password",
-      }),
-  );
   const dn = "cn=wiki,ou=applications,dc=example,dc=com";
+  const changes = { added: ["mail"], replaced: ["sn"], deleted: ["title"] };
+  const failed = { outcome: "invalidCredentials", rule: "application password", detail: "wrong password" };
+  const naming = { attributes: ["uid"], changes: { added: ["uid"], deleted: ["uid"] } };
+  const stdout = await shown(
+    line({ attributes: ["mail", "sn", "title"], changes }) +
+      line({ operation: "add", attributes: ["uid", "cn"] }) +
+      line({ operation: "bind", application: undefined, subject: "anonymous", ...failed }) +
+      line({ operation: "modifyDn", detail: `uid=anna,${people}`, ...naming }),
+  );
   expect(stdout.split("\n")).toEqual([
-    `2026-01-31T12:00:00.000Z  success  modify  wiki  ${dn}  uid=ann,${people}  192.0.2.10  right held  +mail ~sn -title`,
-    `2026-01-31T12:00:00.000Z  success  add     wiki  ${dn}  uid=ann,${people}  192.0.2.10  right held  +uid +cn`,
-    `2026-01-31T12:00:00.000Z  invalidCredentials  bind    wiki  ${dn}  uid=ann,${people}  192.0.2.10  application password: wrong password`,
+    `2026-01-31T12:00:00.000Z  success             modify    wiki     ${dn}  uid=ann,${people}     192.0.2.10  right held  +mail ~sn -title`,
+    `2026-01-31T12:00:00.000Z  success             add       wiki     ${dn}  uid=ann,${people}     192.0.2.10  right held  +uid +cn`,
+    `2026-01-31T12:00:00.000Z  invalidCredentials  bind      -        anonymous                                  uid=ann,${people}     192.0.2.10  application password: wrong password`,
+    `2026-01-31T12:00:00.000Z  success             modifyDn  wiki     ${dn}  uid=ann,${people}     192.0.2.10  right held -> uid=anna,${people}  +uid -uid`,
     "",
   ]);
 });
