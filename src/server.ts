@@ -55,7 +55,10 @@ export async function startServer(settings: Settings, options: ServerOptions): P
     for (const close of closers.splice(0).reverse()) await close();
   };
   try {
-    const audit = new AuditTrail(server.log.audit, log);
+    const audit = new AuditTrail(server.log.audit, log, {
+      rotation: { bytes: server.log.auditBytes, files: server.log.auditFiles },
+      syslog: server.log.syslog,
+    });
     closers.push(() => audit.close());
     const { suffix, limits } = server;
     makeFolder(server.storePath);
@@ -176,7 +179,7 @@ function changedKeys(before: ServerSettings, now: ServerSettings): string[] {
 
 function keyTexts(settings: ServerSettings): Map<string, string> {
   const { suffix, listen, storePath, passwords, log, limits, tls, proxyProtocol } = settings;
-  const grouped = Object.entries({ passwords, log: { audit: undefined, ...log }, limits });
+  const grouped = Object.entries({ passwords, log: { audit: undefined, ...log, syslog: log.syslog?.text }, limits });
   return new Map([
     ["suffix", suffix.toString()],
     ["listen", listen.map(({ text }) => text).join(" ")],

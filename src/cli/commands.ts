@@ -2,6 +2,7 @@
 // 0: done. 1: failed, with one sentence on stderr. 2: wrong usage.
 import { Command, CommanderError } from "commander";
 import { app } from "./app.js";
+import { audit } from "./audit.js";
 import { check } from "./check.js";
 import { exportEntries } from "./export.js";
 import { Failure, sentencesOf } from "./failure.js";
@@ -26,6 +27,7 @@ const commands: readonly ((program: Command) => void)[] = [
   importEntries,
   exportEntries,
   verify,
+  audit,
   hash,
   printSchema,
   app,

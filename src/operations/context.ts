@@ -10,6 +10,7 @@ import type { Authenticator } from "../auth/authenticator.js";
 import type { Clock } from "../model/clock.js";
 import type { Limits } from "../model/limits.js";
 import type { Cancellation, Result } from "../model/message.js";
+import type { AttributeChanges } from "../telemetry/audit.js";
 import type { PageWalks } from "./page-walks.js";
 
 /** Whether an application, or a user through it, would get in: what `gatehouse app test` asks. */
@@ -117,6 +118,7 @@ export interface Trail {
   /** The applications that a bind wanted to come in by or through: it is theirs to count where it is refused. */
   asked?: readonly Application[];
   attributes?: readonly string[];
+  changes?: AttributeChanges;
 }
 
 export interface Context {

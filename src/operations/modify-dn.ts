@@ -1,7 +1,7 @@
 // Modify DN (RFC 4511 4.9): renames an entry, moves it, or both, with everything below it.
 import { entryContent } from "../access/entry-content.js";
 import type { Attribute } from "../model/attribute.js";
-import type { Rdn } from "../model/dn.js";
+import { Dn, type Rdn } from "../model/dn.js";
 import { fail } from "../model/failure.js";
 import { type ModifyDnRequest, type Result, success } from "../model/message.js";
 import type { Schema } from "../model/schema.js";
@@ -13,10 +13,13 @@ export async function modifyDn(request: ModifyDnRequest, context: Context): Prom
   const { view, trail } = context;
   const { schema } = view;
   trail.target = request.dn.toString();
-  trail.detail = request.newSuperior ? `${request.newRdn},${request.newSuperior}` : request.newRdn.toString();
+  trail.detail = newNameOf(request);
   view.permissions.requireSome("modify");
   requireNameable(request.newRdn, schema);
   requireWritableName(request.newRdn, schema, view.permissions);
+  const changes = namingChanges(request, schema);
+  trail.changes = changes;
+  trail.attributes = [...new Set([...changes.added, ...changes.deleted])];
   await write(context, (transaction) => {
     const entry = transaction.require(request.dn);
     const oldRdn = entry.dn.rdn;
@@ -33,6 +36,17 @@ export async function modifyDn(request: ModifyDnRequest, context: Context): Prom
     return transaction.move(entry, request.newRdn, request.newSuperior, content);
   });
   return success;
+}
+
+function newNameOf({ dn, newRdn, newSuperior }: ModifyDnRequest): string {
+  return (newSuperior ?? dn.parent ?? Dn.root).child(newRdn).toString();
+}
+
+/** For the audit line: what a renaming does to the attributes that name the entry. */
+function namingChanges({ dn, newRdn, deleteOldRdn }: ModifyDnRequest, schema: Schema) {
+  const namesIn = (rdn: Rdn | undefined) =>
+    (rdn?.assertions ?? []).map(({ type }) => schema.describe(type)?.text ?? type);
+  return { added: namesIn(newRdn), deleted: deleteOldRdn ? namesIn(dn.rdn) : [] };
 }
 
 /** The attributes without the values of the old name; those of the new one are added after. */

@@ -12,6 +12,7 @@ import type { AttributeDescription, AttributeType, ObjectClass, Schema } from ".
 import { classesOf } from "../model/schema-check.js";
 import { Secret } from "../model/secret.js";
 import { valuesTried } from "../passwords/hasher.js";
+import type { AttributeChanges } from "../telemetry/audit.js";
 import { indexOfValue, requireRdn, writableDescription } from "./attributes.js";
 import type { Context } from "./context.js";
 import { write } from "./write.js";
@@ -37,10 +38,49 @@ export async function modify(request: ModifyRequest, context: Context): Promise<
     return values.length > 0 || change.modification === "replace" ? { ...change, values, description } : [];
   });
   trail.attributes = [...new Set(changes.map(({ description }) => description.text))];
+  trail.changes = changesOf(changes);
   // Passwords are hashed and verified before the writer is entered: others must not wait for it.
   const prepared = await preparePasswords(request, changes, context);
-  await write(context, (transaction) => apply(transaction, transaction.require(request.dn), prepared, schema));
+  await write(context, async (transaction) => {
+    const entry = transaction.require(request.dn);
+    if (changes.some(({ modification }) => modification === "replace")) {
+      trail.changes = changesOf(changes, heldBy(entry, transaction));
+    }
+    await apply(transaction, entry, prepared, schema);
+  });
   return success;
+}
+
+/**
+ * For the audit line: what becomes of which attributes, by the kinds of modification. What is replaced where nothing
+ * was is added, and what is replaced by nothing is deleted.
+ */
+function changesOf(
+  changes: readonly ResolvedChange[],
+  isHeld: (change: ResolvedChange) => boolean = () => true,
+): AttributeChanges {
+  const [added, replaced, deleted] = [new Set<string>(), new Set<string>(), new Set<string>()];
+  for (const change of changes) {
+    const { description, modification, values } = change;
+    if (modification === "add") added.add(description.text);
+    else if (modification === "delete") deleted.add(description.text);
+    else if (modification === "increment") replaced.add(description.text);
+    else if (isHeld(change)) (values.length > 0 ? replaced : deleted).add(description.text);
+    else if (values.length > 0) added.add(description.text);
+  }
+  const named = Object.entries({ added, replaced, deleted }).filter(([, names]) => names.size > 0);
+  return Object.fromEntries(named.map(([kind, names]) => [kind, [...names]]));
+}
+
+/** Which attributes the entry has before the request. */
+function heldBy(entry: VisibleEntry, transaction: ViewTransaction): (change: ResolvedChange) => boolean {
+  const own = new Set(transaction.attributesOf(entry).map(({ description }) => description.text));
+  const hasPasswords = transaction.passwordsOf(entry).length > 0;
+  const hasMembers = transaction.hasMembers(entry);
+  return ({ description }) => {
+    if (isPassword(description.type)) return hasPasswords;
+    return isMembership(description.type) ? hasMembers : own.has(description.text);
+  };
 }
 
 /** Puts hashes in the place of clear text: new ones for what is added, the stored one for what is to be deleted. */

@@ -28,7 +28,7 @@ export interface Performed {
 }
 
 const alwaysAudited: ReadonlySet<OperationName> = new Set(["bind", "add", "modify", "modifyDn", "delete"]);
-const refusals: ReadonlySet<ResultCode> = new Set([
+export const refusals: ReadonlySet<string> = new Set<ResultCode>([
   "insufficientAccessRights",
   "invalidCredentials",
   "inappropriateAuthentication",
@@ -59,6 +59,7 @@ export function record(performed: Performed, { audit, metrics }: Telemetry): voi
     session: performed.session,
     ...(trail.detail === undefined ? {} : { detail: trail.detail }),
     ...(trail.attributes === undefined ? {} : { attributes: [...trail.attributes] }),
+    ...(trail.changes === undefined ? {} : { changes: trail.changes }),
   });
 }
 

@@ -3,6 +3,7 @@
 import { Dn } from "../model/dn.js";
 import { defaultLimits, type LimitName, type Limits, limitTable } from "../model/limits.js";
 import { type LogLevel, logLevels } from "../telemetry/log.js";
+import type { SyslogAddress } from "../telemetry/syslog.js";
 import { type AddressRange, addressRange } from "./address-range.js";
 import { deepFreeze } from "./freeze.js";
 import { addressesIn, type ListenAddress, listenAddresses } from "./listen-address.js";
@@ -28,6 +29,7 @@ import {
   type Shape,
   unavailable,
 } from "./shape.js";
+import { syslogAddress } from "./syslog-address.js";
 import { nodeAt, type Place, readYaml, type YamlNode } from "./yaml-document.js";
 
 /** Paths are absolute. */
@@ -54,8 +56,14 @@ export interface PasswordSettings {
 
 export interface LogSettings {
   readonly level: LogLevel;
-  /** Absolute path of the audit file; undefined: the audit lines go to the log. */
+  /** Absolute path of the audit file; undefined, and `syslog` too: the audit lines go to the log. */
   readonly audit?: string;
+  /** The audit file is moved away before it exceeds this; 0: never. */
+  readonly auditBytes: number;
+  /** Older audit files that are kept. */
+  readonly auditFiles: number;
+  /** A daemon that is sent the audit lines. */
+  readonly syslog?: SyslogAddress;
 }
 
 export interface ServerSettings {
@@ -73,7 +81,11 @@ export interface ServerSettings {
 }
 
 export const defaultPasswords: PasswordSettings = Object.freeze({ scheme: "bcrypt", cost: 10 });
-export const defaultLog: LogSettings = Object.freeze({ level: "info" });
+export const defaultLog: LogSettings = Object.freeze({
+  level: "info",
+  auditBytes: 64 * 1024 * 1024,
+  auditFiles: 10,
+});
 
 export interface ServerFile {
   /** How problems name it. */
@@ -152,7 +164,13 @@ const passwords = object(
 );
 
 const log: Shape<LogSettings> = object(
-  { level: defaulted(oneOf(logLevels), defaultLog.level), audit: optional(path) },
+  {
+    level: defaulted(oneOf(logLevels), defaultLog.level),
+    audit: optional(path),
+    auditBytes: defaulted(bytes(0), defaultLog.auditBytes),
+    auditFiles: defaulted(integer({ least: 1, most: 1000 }), defaultLog.auditFiles),
+    syslog: optional(syslogAddress),
+  },
   { emptyIsDefault: true },
 );
 

@@ -35,6 +35,7 @@ test.each([
   ["import"],
   ["export"],
   ["verify"],
+  ["audit"],
   ["hash"],
   ["schema"],
   ["app", "list"],

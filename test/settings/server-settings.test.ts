@@ -27,7 +27,7 @@ test("three keys are enough, and the rest has defaults", () => {
   expect(found.storePath).toBe("/etc/data");
   expect(found.limits).toEqual(defaultLimits);
   expect(found.passwords).toEqual({ scheme: "bcrypt", cost: 10 });
-  expect(found.log).toEqual({ level: "info" });
+  expect(found.log).toEqual({ level: "info", auditBytes: 64 * 1024 * 1024, auditFiles: 10 });
   expect(found.seed).toBeUndefined();
 });
 
@@ -36,13 +36,19 @@ test("every key is read, with units", () => {
 seed: seed.ldif
 passwords: { cost: 12 }
 limits: { messageBytes: 8MiB, timeLimit: 0, idleTime: 24h, connections: 5 }
-log: { level: debug, audit: /var/log/audit.log }
+log: { level: debug, audit: /var/log/audit.log, auditBytes: 1MiB, auditFiles: 3, syslog: "tcp://logs.example.com" }
 `);
   expect(found).toMatchObject({
     seed: "/etc/gatehouse/seed.ldif",
     passwords: { scheme: "bcrypt", cost: 12 },
     limits: { ...defaultLimits, messageBytes: 8 * 1024 * 1024, timeLimit: 0, idleTime: 86_400_000, connections: 5 },
-    log: { level: "debug", audit: "/var/log/audit.log" },
+    log: {
+      level: "debug",
+      audit: "/var/log/audit.log",
+      auditBytes: 1024 * 1024,
+      auditFiles: 3,
+      syslog: { protocol: "tcp", host: "logs.example.com", port: 514 },
+    },
   });
 });
 
