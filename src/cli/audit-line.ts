@@ -1,15 +1,22 @@
 // One line of the audit trail, read and shown. What stands in it was sent by clients: nothing of it reaches a terminal
 // but characters to look at.
-import type { AttributeChanges, AuditRecord } from "../telemetry/audit.js";
+import type { AttributeChanges } from "../telemetry/audit.js";
 
 /** As far as a line says it. */
-export interface AuditLine extends Omit<Partial<AuditRecord>, "time" | "outcome" | "changes"> {
+export interface AuditLine {
   /** Milliseconds since 1970 UTC. */
   readonly time: number;
   readonly operation: string;
   /** Any text: a later version may know more of them. */
   readonly outcome: string;
-  readonly changes?: AttributeChanges;
+  readonly address: string | undefined;
+  readonly application: string | undefined;
+  readonly subject: string | undefined;
+  readonly target: string | undefined;
+  readonly rule: string | undefined;
+  readonly detail: string | undefined;
+  readonly attributes: readonly string[];
+  readonly changes: AttributeChanges | undefined;
 }
 
 /** Undefined where it is no line of an audit trail, or not a whole one. Taken from a log as well, where that has them. */
@@ -17,25 +24,23 @@ export function readAuditLine(text: string): AuditLine | undefined {
   const line = objectIn(text);
   const fields = isObject(line?.audit) ? line.audit : line;
   if (!fields) return undefined;
+  const { operation, outcome, changes } = fields;
   const time = typeof fields.time === "string" ? Date.parse(fields.time) : Number.NaN;
-  const { operation, outcome, changes, attributes } = fields;
   if (Number.isNaN(time) || typeof operation !== "string" || typeof outcome !== "string") return undefined;
-  const texts = ["address", "application", "subject", "target", "rule", "detail"].map((name) => [name, fields[name]]);
   return {
-    ...Object.fromEntries(texts.filter(([, value]) => typeof value === "string")),
     time,
     operation,
     outcome,
-    attributes: namesIn(attributes),
-    ...(isObject(changes)
-      ? {
-          changes: {
-            added: namesIn(changes.added),
-            replaced: namesIn(changes.replaced),
-            deleted: namesIn(changes.deleted),
-          },
-        }
-      : {}),
+    address: textIn(fields.address),
+    application: textIn(fields.application),
+    subject: textIn(fields.subject),
+    target: textIn(fields.target),
+    rule: textIn(fields.rule),
+    detail: textIn(fields.detail),
+    attributes: namesIn(fields.attributes),
+    changes: isObject(changes)
+      ? { added: namesIn(changes.added), replaced: namesIn(changes.replaced), deleted: namesIn(changes.deleted) }
+      : undefined,
   };
 }
 
@@ -50,6 +55,10 @@ function objectIn(text: string): Record<string, unknown> | undefined {
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function textIn(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
 }
 
 function namesIn(value: unknown): string[] {
@@ -89,7 +98,7 @@ export class AuditTable {
 }
 
 /** `+mail ~sn -title`: added, replaced, deleted. */
-function attributesText({ operation, attributes = [], changes }: AuditLine): string {
+function attributesText({ operation, attributes, changes }: AuditLine): string {
   if (attributes.length === 0) return "";
   if (!changes) return attributes.map((name) => (operation === "add" ? `+${name}` : name)).join(" ");
   const { added = [], replaced = [], deleted = [] } = changes;

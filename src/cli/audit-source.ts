@@ -28,9 +28,13 @@ export class LineCutter {
     const lines: string[] = [];
     let begin = 0;
     for (let end = piece.indexOf(newline); end >= 0; end = piece.indexOf(newline, begin)) {
-      this.#keep(piece.subarray(begin, end));
+      if (this.#rest.length === 0 && !this.#isSkipping && end - begin <= longestLine) {
+        if (end > begin) lines.push(piece.toString("utf8", begin, end)); // as nearly all are
+      } else {
+        this.#keep(piece.subarray(begin, end));
+        lines.push(...this.end());
+      }
       begin = end + 1;
-      lines.push(...this.end());
     }
     this.#keep(piece.subarray(begin));
     return lines;

@@ -192,11 +192,11 @@ export class AuditFile {
 
   #open(): number {
     mkdirSync(dirname(this.#path), { recursive: true });
-    const file = openSync(this.#path, "a+", 0o600);
+    const file = openSync(this.#path, "a", 0o600);
     try {
       const stat = fstatSync(file);
       this.#size = stat.isFile() ? stat.size : 0;
-      if (this.#size > 0 && !endsALine(file, this.#size)) this.#size += writeSync(file, "\n");
+      if (this.#size > 0 && !endsALine(this.#path, this.#size)) this.#size += writeSync(file, "\n");
       return file;
     } catch (error) {
       closeSync(file);
@@ -229,9 +229,16 @@ function isAt(path: string, file: number): boolean {
   return named?.ino === open.ino && named.dev === open.dev;
 }
 
-/** A line that a power cut left without its end must not swallow the next one. */
-function endsALine(file: number, size: number): boolean {
-  const last = Buffer.alloc(1);
-  readSync(file, last, 0, 1, size - 1);
-  return last[0] === newline;
+/** A line that a power cut left without its end must not swallow the next one. A file that may not be read is taken as it is. */
+function endsALine(path: string, size: number): boolean {
+  let file: number | undefined;
+  try {
+    file = openSync(path, "r");
+    const last = Buffer.alloc(1);
+    return readSync(file, last, 0, 1, size - 1) === 0 || last[0] === newline;
+  } catch {
+    return true;
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
 }

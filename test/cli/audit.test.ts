@@ -73,6 +73,13 @@ test("the rotated files come first, the oldest before all", async () => {
   expect(minutes(piped.stdout)).toEqual([5]);
 });
 
+test("between two files, as a server that was killed may leave them, the older ones are read", async () => {
+  const folder = await installation(withFile);
+  await write(folder, "config/audit.log.1", line(at(20)));
+  const { code, stdout } = await gatehouse(["audit"], { folder });
+  expect([code, minutes(stdout)]).toEqual([0, [20]]);
+});
+
 const various = [
   line({ ...at(0), application: "wiki tracker", subject: `uid=ben,${people}`, operation: "bind" }),
   line({ ...at(1), outcome: "insufficientAccessRights" }),
