@@ -38,13 +38,17 @@ export function check(program: Command): void {
           `${listed(names)} may call from one address (${origin}): a user logs in from there where any of them lets them in`,
         );
       }
+      const needing = applications.filter((one) => one.enabled && one.requireTls).map(({ name }) => name);
+      if (needing.length > 0 && !server.tls) {
+        note(`${listed(needing)} can come in by the Unix socket alone: requireTls is set, and server.yaml has no tls`);
+      }
       for (const warning of settings.tlsFiles ? tlsWarnings(settings.tlsFiles, Date.now()) : []) note(warning);
     });
 }
 
 /** `wiki, mail and shop` */
 function listed(names: readonly string[]): string {
-  return `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+  return names.length < 2 ? names.join() : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }
 
 /** How many entries the seed has. */

@@ -99,3 +99,14 @@ test("check notes which applications may call from one address, and is content",
   );
   expect(code).toBe(0);
 });
+
+test("check notes an application that asks for TLS where the server has none", async () => {
+  const folder = await installation();
+  const text = applicationsYaml.replace("access: read-write", "access: read-write\n    requireTls: true");
+  await write(folder, "config/applications.yaml", text);
+  const { code, stderr } = await gatehouse(["check"], { folder });
+  expect([code, stderr]).toEqual([
+    0,
+    "wiki can come in by the Unix socket alone: requireTls is set, and server.yaml has no tls\n",
+  ]);
+});
