@@ -23,8 +23,13 @@ export interface Application {
  * when the other takes its place.
  */
 export function admitsAlike({ settings: one }: Application, { settings: other }: Application): boolean {
-  // What refusals are to say lets nobody in.
-  const rules = ({ login, view }: ApplicationSettings) => [login && { ...login, message: undefined }, view];
+  // What refusals are to say lets nobody in. Names are compared as text: they keep to themselves what they are made of.
+  const rules = ({ login, view, rights: { readable, subtrees } }: ApplicationSettings) => [
+    login && { ...login, message: undefined },
+    view,
+    readable,
+    subtrees?.map(String),
+  ];
   return isDeepStrictEqual(rules(one), rules(other));
 }
 

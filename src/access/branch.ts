@@ -41,20 +41,35 @@ export class Branch {
     return rdns.reduceRight((above, rdn) => above.child(rdn), this.#suffix);
   }
 
+  /** Whether a name in the branch would be that of an application: there is none below another. */
+  isOfApplications(dn: Dn): boolean {
+    return this.#isApplications(this.inward(dn));
+  }
+
+  #isApplications(dn: Dn): boolean {
+    return dn.equals(this.#applications, this.#schema) || dn.isBelow(this.#applications, this.#schema);
+  }
+
   /**
    * What a value that names an entry means in the shared tree. Undefined: nothing, because it is a name of the shared tree,
    * or of another's branch. What stands outside of the suffix altogether means what it says.
    */
   inwardValue(value: Buffer): Buffer | undefined {
-    const dn = parsed(value);
+    const [name, uid] = divided(value.toString());
+    const dn = parsed(name);
     if (!dn) return value;
-    if (this.isBase(dn)) return value;
-    if (this.holds(dn)) return Buffer.from(this.inward(dn).toString());
-    return dn.isBelow(this.#suffix, this.#schema) ? undefined : value;
+    if (this.isBase(dn)) return Buffer.from(`${this.#suffix}${uid}`);
+    if (this.holds(dn)) return this.isOfApplications(dn) ? undefined : Buffer.from(`${this.inward(dn)}${uid}`);
+    return dn.equals(this.#suffix, this.#schema) || dn.isBelow(this.#suffix, this.#schema) ? undefined : value;
   }
 
   /** The name in the branch of a name in the shared tree; those of applications are the same in both. */
-  outward(text: string): string {
+  outward(value: string): string {
+    const [text, uid] = divided(value);
+    return this.#outward(text) + uid;
+  }
+
+  #outward(text: string): string {
     if (text.endsWith(this.#end)) {
       const dn = text.slice(0, -this.#end.length);
       if (!/ou=applications$/i.test(dn) && endsInName(text, this.#end.length)) return dn + this.#ownEnd;
@@ -63,7 +78,7 @@ export class Branch {
     if (!dn) return text;
     if (dn.equals(this.#suffix, this.#schema)) return this.application.dn.toString();
     if (!dn.isBelow(this.#suffix, this.#schema)) return text;
-    if (dn.equals(this.#applications, this.#schema) || dn.isBelow(this.#applications, this.#schema)) return text;
+    if (this.#isApplications(dn)) return text;
     const rdns = dn.rdns.slice(0, dn.depth - this.#suffix.depth);
     return rdns.reduceRight((above, rdn) => above.child(rdn), this.application.dn).toString();
   }
@@ -72,6 +87,12 @@ export class Branch {
 /** Whether the comma at which the end begins divides names: one behind a `\` belongs to a value. */
 function endsInName(text: string, length: number): boolean {
   return text.at(-length - 1) !== "\\";
+}
+
+/** A name, and the bit string that Name And Optional UID (RFC 4517 3.3.21) may have behind it. */
+function divided(value: string): [name: string, uid: string] {
+  const uid = value.endsWith("'B") ? /#'[01]*'B$/.exec(value)?.[0] : undefined;
+  return uid === undefined ? [value, ""] : [value.slice(0, -uid.length), uid];
 }
 
 function parsed(value: string | Buffer): Dn | undefined {

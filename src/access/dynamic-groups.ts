@@ -33,6 +33,11 @@ export async function dynamicGroups(reading: Reading): Promise<StoredEntry[]> {
   });
 }
 
+/** Each login through the group looks at all of them, and everybody else waits meanwhile. */
+const mostUrls = 100;
+/** In bytes. */
+const longestUrl = 4096;
+
 /** Whether one of the group's URLs finds the user. What is no URL, or none to follow here, finds nobody. */
 export async function findsUser(
   group: StoredEntry,
@@ -53,7 +58,9 @@ export async function findsUser(
 
 /** The URLs of a group; in the place of one that finds nobody, a sentence why. */
 export function memberUrls(group: StoredEntry): (LdapUrl | string)[] {
-  return valuesOf(group, "memberURL").map((value) => {
+  return valuesOf(group, "memberURL").map((value, n) => {
+    if (n >= mostUrls) return `a URL behind the first ${mostUrls}`;
+    if (value.length > longestUrl) return `a URL of more than ${longestUrl} bytes`;
     try {
       const url = parseLdapUrl(value.toString("utf8"));
       if (url.host !== "") return `a URL of another server: ${url.host}`;

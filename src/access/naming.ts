@@ -41,7 +41,8 @@ export class Naming {
   /** Whether values of the type may be written in another way on an entry of this kind and name. */
   rewrites(type: AttributeType, kind: EntryKind, dnText: string): boolean {
     if (namesEntries(type)) return true;
-    return this.#lowercase && (calledBy[kind].includes(type.name) || (kind !== "other" && isNamedBy(dnText, type)));
+    if (!this.#lowercase || kind === "other") return false;
+    return calledBy[kind].includes(type.name) || (type.name === "cn" && isNamedBy(dnText, type));
   }
 
   /** A value of a type that `rewrites`. */
@@ -56,14 +57,17 @@ function isNamedBy(dnText: string, type: AttributeType): boolean {
   return type.names.some((one) => one.toLowerCase() === name);
 }
 
-/** Users and groups are named by uid and cn; units that hold them keep their spelling. */
-const named = /^(?:uid|cn)=/i;
+/** The names of uid and cn: users and groups are called by them, and the units that hold them keep their spelling. */
+const callingTypes = ["uid", "userid", "0.9.2342.19200300.100.1.1", "cn", "commonName", "2.5.4.3"];
+const called = new RegExp(
+  `(?<=^|(?<!\\\\)\\+)((?:${callingTypes.join("|").replaceAll(".", "\\.")})=)((?:[^+\\\\]|\\\\.)*)`,
+  "gis",
+);
 
-/** The first RDN in lower case. Hex digits of escapes mean the same in both cases. */
+/** The first RDN with uid and cn in lower case. Hex digits of escapes mean the same in both cases. */
 function withLowerName(text: string): string {
-  if (!named.test(text)) return text;
   const end = /[^\\](?:\\\\)*,/.exec(text);
   const length = end ? end.index + end[0].length - 1 : text.length;
-  const sign = text.indexOf("=");
-  return text.slice(0, sign) + text.slice(sign, length).toLowerCase() + text.slice(length);
+  const rdn = text.slice(0, length).replace(called, (_, type: string, value: string) => type + value.toLowerCase());
+  return rdn + text.slice(length);
 }

@@ -51,8 +51,10 @@ class Inward {
   request(request: AnsweredRequest): AnsweredRequest {
     switch (request.operation) {
       case "search":
+        this.#requireNoApplication(request.base);
         return { ...request, base: this.#branch.inward(request.base), filter: this.#filter(request.filter) };
       case "compare":
+        this.#requireNoApplication(request.dn);
         return { ...request, dn: this.#dn(request.dn), value: this.#asserted(request.type, request.value) ?? nobody };
       case "add":
         return {
@@ -73,6 +75,12 @@ class Inward {
     }
   }
 
+  /** Writes are refused by what refuses them in the shared tree. */
+  #requireNoApplication(dn: Dn): void {
+    if (!this.#branch.isOfApplications(dn)) return;
+    fail("noSuchObject", `there is no entry ${dn}`, { matchedDn: this.#branch.application.dn.toString() });
+  }
+
   #dn(dn: Dn): Dn {
     return this.#branch.inward(dn);
   }
@@ -89,7 +97,20 @@ class Inward {
 
   /** Undefined: the value means nothing here. */
   #asserted(attribute: string, value: Buffer): Buffer | undefined {
-    return this.#names(attribute) ? this.#branch.inwardValue(value) : value;
+    if (!this.#names(attribute)) return value;
+    const type = this.#schema.describe(attribute)?.type.name;
+    // Who wrote an entry may be the application, but is never the suffix.
+    const isActor = type === "creatorsName" || type === "modifiersName";
+    return isActor && this.#isBase(value) ? value : this.#branch.inwardValue(value);
+  }
+
+  #isBase(value: Buffer): boolean {
+    try {
+      return this.#branch.isBase(Dn.parse(value));
+    } catch (error) {
+      if (error instanceof LdapError) return false;
+      throw error;
+    }
   }
 
   #written<T extends RequestedAttribute>(attribute: T): T {

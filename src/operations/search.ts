@@ -81,10 +81,15 @@ interface Walk {
   readonly kept: KeptWalk | undefined;
 }
 
-function continueWalk({ cookie }: PageRequest, request: SearchRequest, { caller, view }: Context): Walk {
-  const { walks } = caller;
+/** Whose walk it is, and in which tree: the base of a branch is that of the shared tree to what carries out the search. */
+function walker({ view, branch }: Context): string {
+  return branch ? `${view.permissions.dn}\0branch` : view.permissions.dn;
+}
+
+function continueWalk({ cookie }: PageRequest, request: SearchRequest, context: Context): Walk {
+  const { walks } = context.caller;
   if (cookie.length === 0) return { position: { after: 0, sent: 0, walk: walks.begin() }, kept: undefined };
-  const position = decodeCookie(cookie, request, view.permissions.dn);
+  const position = decodeCookie(cookie, request, walker(context));
   const kept = walks.take(position.walk, cookie);
   return { position: kept ? position : { ...position, walk: walks.begin() }, kept };
 }
@@ -194,9 +199,9 @@ class Run {
     let cookie: Buffer = Buffer.alloc(0);
     if (this.#hasMore && this.#outcome.code === "success" && !this.#context.cancellation.canceled) {
       const { walk } = this.#position;
-      const { caller, view } = this.#context;
+      const { caller } = this.#context;
       const next = { after: this.#last, sent: this.#sent, walk };
-      cookie = encodeCookie(next, this.#request, view.permissions.dn);
+      cookie = encodeCookie(next, this.#request, walker(this.#context));
       this.keepsReading = caller.walks.keep(walk, { cookie, reading: this.#reading, rest: this.#rest });
     }
     return { ...this.#outcome, controls: [pageResponse(cookie)] };

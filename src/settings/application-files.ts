@@ -51,7 +51,7 @@ export async function loadApplications(
     digest.update(JSON.stringify([file, source]));
     const read =
       typeof source === "string" ? readApplications(source, file, { suffix, names }) : { problems: [source] };
-    if ("problems" in read) problems.push(...read.problems);
+    if ("problems" in read) for (const problem of read.problems) problems.push(problem);
     else files.push({ file, applications: read.applications });
   }
   const outcome =

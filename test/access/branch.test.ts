@@ -23,6 +23,7 @@ describe("a name of the shared tree, outward", () => {
     [`cn=ends in \\\\,${suffix}`, `cn=ends in \\\\,${shop}`],
     ["cn=one value\\,dc=example,dc=com", "cn=one value\\,dc=example,dc=com"],
     [suffix, shop],
+    [`uid=ann,ou=people,${suffix}#'01'B`, `uid=ann,ou=people,${shop}#'01'B`],
     ["dc=com", "dc=com"],
     ["cn=elsewhere,dc=example,dc=org", "cn=elsewhere,dc=example,dc=org"],
     [shop, shop],
@@ -47,7 +48,11 @@ test("values of the shared tree and of other branches mean nothing, and others w
   expect(inward(`uid=ann,ou=people,${applicationDn("tracker")}`)).toBeUndefined();
   expect(inward(`UID=ann , OU=people,CN=Shop,ou=applications,${suffix}`)).toBe(`UID=ann,OU=people,${suffix}`);
   expect(inward("cn=elsewhere,dc=example,dc=org")).toBe("cn=elsewhere,dc=example,dc=org");
-  expect(inward(shop)).toBe(shop);
+  expect(inward(shop)).toBe(suffix);
+  expect(inward(suffix)).toBeUndefined();
+  expect(inward(`cn=tracker,ou=applications,${shop}`)).toBeUndefined();
+  expect(inward(`uid=ann,ou=people,${shop}#'0101'B`)).toBe(`uid=ann,ou=people,${suffix}#'0101'B`);
+  expect(inward(`uid=ann,ou=people,${suffix}#'0101'B`)).toBeUndefined();
   expect(inward("no name")).toBe("no name");
 });
 
@@ -64,7 +69,11 @@ describe("a name in lower case", () => {
   const naming = Naming.of(undefined, true)!;
   test.each([
     ["uid=ANN,ou=People,dc=x", "uid=ann,ou=People,dc=x"],
-    ["CN=Big\\, Group+sn=X,ou=Groups,dc=x", "CN=big\\, group+sn=x,ou=Groups,dc=x"],
+    ["CN=Big\\, Group+sn=X,ou=Groups,dc=x", "CN=big\\, group+sn=X,ou=Groups,dc=x"],
+    ["sn=Multi+UID=Foo,ou=People", "sn=Multi+UID=foo,ou=People"],
+    ["userid=Ann,ou=People", "userid=ann,ou=People"],
+    ["sn=A\\+uid=B,ou=People", "sn=A\\+uid=B,ou=People"],
+    ["mail=Ann@X.com,ou=People", "mail=Ann@X.com,ou=People"],
     ["cn=A\\\\,ou=Groups", "cn=a\\\\,ou=Groups"],
     ["uid=\\C3\\84nn", "uid=\\c3\\84nn"],
     ["ou=People,dc=X", "ou=People,dc=X"],

@@ -94,6 +94,15 @@ describe("a dynamic group", () => {
     expect((await through("dynamic", "ben")).code).toBe(49);
   });
 
+  test("follows neither URLs that are longer than any that is meant, nor more than a hundred", async () => {
+    await define(url(`?sub?(|(uid=ann)(cn=${"x".repeat(4096)}))`));
+    expect((await through("dynamic", "ann")).code).toBe(49);
+    const others = Array.from({ length: 99 }, (_, n) => url(`?sub?(uid=nobody${n})`));
+    await define(...others, url("?sub?(uid=ann)"), url("?sub?(uid=leo)"));
+    expect((await through("dynamic", "ann")).code).toBe(0);
+    expect((await through("dynamic", "leo")).code).toBe(49);
+  });
+
   test("follows the user: who is changed so that the filter matches gets in", async () => {
     await define(url("?sub?(title=Gatekeeper)"));
     expect((await through("dynamic", "leo")).code).toBe(49);

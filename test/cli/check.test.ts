@@ -1,3 +1,5 @@
+import { execFileSync } from "node:child_process";
+import { symlinkSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -85,6 +87,33 @@ proxyProtocol: { trusted: [balancer] }
   ]);
   expect(stderr).not.toContain("hunter2");
   expect([code, stdout]).toEqual([1, ""]);
+});
+
+test.each([
+  ["a pipe", (path: string) => execFileSync("mkfifo", [path]), "is not a file: a file of YAML text is expected"],
+  ["a device", (path: string) => symlinkSync("/dev/zero", path), "is not a file: a file of YAML text is expected"],
+  [
+    "aliases that repeat much",
+    (path: string) => writeFileSync(path, `x: &a [${"1,".repeat(20_000)}]\napplications: [${"*a,".repeat(90)}]\n`),
+    "more than 1000000 values are not read",
+  ],
+  ["brackets without end", (path: string) => writeFileSync(path, "[".repeat(200_000)), "is nested too deep to be read"],
+])("check says what is wrong with %s", async (_, make, sentence) => {
+  const folder = await installation();
+  await mkdir(join(folder, "config/applications.d"));
+  make(join(folder, "config/applications.d/x.yaml"));
+  const { code, stdout, stderr } = await gatehouse(["check"], { folder });
+  expect([code, stdout]).toEqual([1, ""]);
+  expect(stderr).toContain(sentence);
+  expect(stderr).toContain("applications.d/x.yaml");
+});
+
+test("check tells sixty thousand mistakes", async () => {
+  const folder = await installation();
+  await write(folder, "config/applications.yaml", `applications:\n${"  - {}\n".repeat(60_000)}`);
+  const { code, stderr } = await gatehouse(["check"], { folder });
+  expect(code).toBe(1);
+  expect(stderr.split("\n").length).toBeGreaterThan(60_000);
 });
 
 test("check notes which applications may call from one address, and is content", async () => {

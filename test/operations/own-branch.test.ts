@@ -1,7 +1,7 @@
 // An application's own branch: its view of the directory once more, below its own name.
 import { beforeEach, describe, expect, test } from "vitest";
 import { applicationsYaml } from "../access/applications.js";
-import { applicationDn, Conversation, groupDn, suffix, userDn } from "../support/conversation.js";
+import { applicationDn, Conversation, groupDn, pageControl, suffix, userDn } from "../support/conversation.js";
 import { randomFrom } from "../support/random.js";
 import { type StartedServer, startedServer } from "../support/server.js";
 
@@ -72,6 +72,27 @@ describe("what stands in the branch", () => {
     expect((await desk.search({ base: applicationDn("desk"), filter: "(uid=ann)" })).dns).toEqual([inDesk("ann")]);
     expect(await desk.search({ base: `ou=people,${shopDn}` })).toMatchObject({ code: 32 });
     expect(await shop.search({ base: inDesk("ida"), scope: "base" })).toMatchObject({ code: 32 });
+  });
+
+  test("has no applications of its own", async () => {
+    for (const base of [`ou=applications,${shopDn}`, `cn=shop,ou=applications,${shopDn}`]) {
+      for (const scope of ["base", "sub"] as const) {
+        expect(await shop.search({ base, scope })).toMatchObject({ code: 32, matchedDn: shopDn });
+      }
+      expect(await shop.compare(base, "objectClass", "top")).toMatchObject({ code: 32 });
+      expect((await shop.add(base, { objectClass: ["organizationalUnit"], ou: ["applications"] })).code).not.toBe(0);
+    }
+    expect(await shop.compare(inShop("ida"), "creatorsName", shopDn)).toMatchObject({ code: expect.any(Number) });
+  });
+
+  test("is not walked on with a cookie of the shared tree, nor the other way round", async () => {
+    const [own, shared] = [{ base: shopDn }, { base: suffix }];
+    const first = await shop.page(own, 2);
+    expect(await shop.search({ ...shared, controls: [pageControl(2, first.cookie, true)] })).toMatchObject({
+      code: 53,
+    });
+    const other = await shop.page(shared, 2);
+    expect(await shop.search({ ...own, controls: [pageControl(2, other.cookie, true)] })).toMatchObject({ code: 53 });
   });
 
   test("is walked in pages like everything else", async () => {

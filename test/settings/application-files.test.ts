@@ -48,7 +48,9 @@ test("a link to a file counts as the file, and a folder is none", async () => {
     "elsewhere/mail.yaml": applicationsYaml({ mail: {} }),
     "applications.d/a.yaml/b": "",
   });
-  expect(sentences(await loadSettings(folder), folder)).toEqual(["DIR/applications.d/a.yaml  cannot be read (EISDIR)"]);
+  expect(sentences(await loadSettings(folder), folder)).toEqual([
+    "DIR/applications.d/a.yaml  is not a file: a file of YAML text is expected",
+  ]);
   await rm(join(folder, "applications.d/a.yaml"), { recursive: true });
   await symlink(join(folder, "elsewhere/mail.yaml"), join(folder, "applications.d/mail.yaml"));
   expect(await names(folder)).toEqual(["wiki", "mail"]);
