@@ -1,9 +1,13 @@
 // The server: every room put together, started and stopped in order.
 import { ApplicationRegistry } from "./access/application.js";
 import { ApplicationMirror } from "./access/application-mirror.js";
+import { ApplicationUpdates } from "./access/application-updates.js";
 import { ComputedAttributes } from "./access/computed-attributes.js";
+import { HostAddresses, hostsOf } from "./access/host-addresses.js";
 import { Authenticator } from "./auth/authenticator.js";
 import { type EntryWriterOptions, exportedPieces } from "./cli/entry-writer.js";
+import { serverStatus } from "./cli/server-status.js";
+import { explainWayIn } from "./cli/way-in.js";
 import type { Clock } from "./model/clock.js";
 import { standardSchema } from "./model/standard-schema.js";
 import type { Services } from "./operations/context.js";
@@ -51,7 +55,10 @@ export async function startServer(settings: Settings, options: ServerOptions): P
     for (const close of closers.splice(0).reverse()) await close();
   };
   try {
-    const audit = new AuditTrail(server.log.audit, log);
+    const audit = new AuditTrail(server.log.audit, log, {
+      rotation: { bytes: server.log.auditBytes, files: server.log.auditFiles },
+      syslog: server.log.syslog,
+    });
     closers.push(() => audit.close());
     const { suffix, limits } = server;
     makeFolder(server.storePath);
@@ -63,16 +70,22 @@ export async function startServer(settings: Settings, options: ServerOptions): P
     if (store.revision === 0) await options.seed?.(store, hasher);
     await hasher.warm();
 
-    const applications = new ApplicationRegistry(suffix, schema, settings.applications);
+    const hosts = new HostAddresses({ log });
+    closers.push(async () => hosts.close());
+    await hosts.keep(hostsOf(settings.applications));
+    const applications = new ApplicationRegistry(suffix, schema, settings.applications, hosts);
     const mirror = new ApplicationMirror(applications, schema, clock());
     const directory = { store, applications, mirror, computed: new ComputedAttributes(schema), clock };
+    const metrics = new Metrics();
+    const started = clock();
     // One after the other: what was read last is what stays.
-    let reloaded: Promise<unknown> = Promise.resolve();
-    const reloadNext = (): Promise<readonly Problem[]> => {
-      const next = reloaded.then(() => reload(parts));
-      reloaded = next.catch(() => {});
+    let turn: Promise<unknown> = Promise.resolve();
+    const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+      const next = turn.then(work);
+      turn = next.catch(() => {});
       return next;
     };
+    const reloadNext = () => inTurn(() => reload(parts));
     const services: Services = {
       directory,
       applications,
@@ -86,10 +99,11 @@ export async function startServer(settings: Settings, options: ServerOptions): P
           return problems.map(formatProblem);
         },
         export: (options) => exportFrom(store, options),
+        explain: (question) => explainWayIn(directory, question),
+        status: () => serverStatus({ directory, metrics, started }),
       },
       ...(server.tls ? { tls: { required: server.tls.required } } : {}),
     };
-    const metrics = new Metrics();
     store.onCommit(() => metrics.committed(1));
     const telemetry = { log, audit, metrics };
     const listener = new Listener({ services, telemetry }, { tls: settings.tlsFiles, proxies: server.proxyProtocol });
@@ -101,7 +115,10 @@ export async function startServer(settings: Settings, options: ServerOptions): P
     });
     const certificates = new Certificates(listener, settings, log, clock);
     closers.push(async () => certificates.close());
-    const parts: Reloaded = { folder, started: server, applications, audit, certificates, log };
+    const updated = { folder, suffix, registry: applications, hosts, log, inTurn };
+    const updates = new ApplicationUpdates(updated, settings.applicationsDigest);
+    closers.push(async () => updates.close());
+    const parts: Reloaded = { folder, started: server, updates, audit, certificates, log };
     const listen: string[] = [];
     for (const address of server.listen) listen.push(await listener.listen(address));
     // Beside the first requests, not before them.
@@ -126,25 +143,22 @@ async function* exportFrom(store: LevelStore, options: EntryWriterOptions): Asyn
 interface Reloaded {
   readonly folder: string;
   readonly started: ServerSettings;
-  readonly applications: ApplicationRegistry;
+  readonly updates: ApplicationUpdates;
   readonly audit: AuditTrail;
   readonly certificates: Certificates;
   readonly log: Log;
 }
 
 /** What can change while the server runs are the applications and the certificates; the audit file is opened anew for rotation. */
-async function reload({
-  folder,
-  started,
-  applications,
-  audit,
-  certificates,
-  log,
-}: Reloaded): Promise<readonly Problem[]> {
+async function reload(parts: Reloaded): Promise<readonly Problem[]> {
+  const { folder, started, updates, audit, certificates, log } = parts;
   await audit.reopen();
   const read = await loadSettings(folder);
-  if ("problems" in read) return read.problems;
-  applications.replace(read.settings.applications);
+  if ("problems" in read) {
+    if (read.wrongApplications !== undefined) updates.refuse(read.wrongApplications);
+    return read.problems;
+  }
+  await updates.put(read.settings.applications, read.settings.applicationsDigest);
   certificates.renew(read.settings);
   const keys = changedKeys(started, read.settings.server);
   if (keys.length > 0) log.warn({ keys }, `changed in server.yaml, takes a restart: ${keys.join(", ")}`);
@@ -165,7 +179,7 @@ function changedKeys(before: ServerSettings, now: ServerSettings): string[] {
 
 function keyTexts(settings: ServerSettings): Map<string, string> {
   const { suffix, listen, storePath, passwords, log, limits, tls, proxyProtocol } = settings;
-  const grouped = Object.entries({ passwords, log: { audit: undefined, ...log }, limits });
+  const grouped = Object.entries({ passwords, log: { audit: undefined, ...log, syslog: log.syslog?.text }, limits });
   return new Map([
     ["suffix", suffix.toString()],
     ["listen", listen.map(({ text }) => text).join(" ")],

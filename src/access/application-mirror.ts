@@ -63,9 +63,19 @@ export class ApplicationMirror {
     }
   }
 
+  /** The entry of an application, where it is registered. */
+  of(application: Application, permissions: Permissions): MirrorEntry | undefined {
+    return this.#visible(permissions).find((entry) => entry.application?.name === application.name);
+  }
+
   /** The entries in the scope of a search, with ids above `after`. */
   inScope(base: Dn, scope: Scope, after: number, permissions: Permissions): MirrorEntry[] {
-    return this.#visible(permissions).filter(({ dn, stored }) => stored.id > after && this.#isInScope(dn, base, scope));
+    return this.#visible(permissions).filter(
+      ({ dn, stored }) =>
+        stored.id > after &&
+        this.#isInScope(dn, base, scope) &&
+        (permissions.isWithin(dn) || dn.equals(base, this.#schema)),
+    );
   }
 
   #isInScope(dn: Dn, base: Dn, scope: Scope): boolean {
@@ -74,10 +84,17 @@ export class ApplicationMirror {
     return scope !== "one" || dn.depth === base.depth + 1;
   }
 
-  #visible({ subject, isAdmin }: Permissions): readonly MirrorEntry[] {
+  #visible(permissions: Permissions): readonly MirrorEntry[] {
+    const { subject, isAdmin, branch } = permissions;
     if (isAdmin) return this.#current();
-    if (subject.kind !== "application") return [];
-    return this.#current().filter(({ application }) => !application || application.name === subject.application.name);
+    // A user of a branch sees what holds it, as everywhere.
+    const own = subject.kind === "application" ? subject.application : branch?.application;
+    if (!own) return [];
+    return this.#current().filter(
+      ({ application, dn }) =>
+        // Its own entry is where its branch begins, whatever it may see of the tree.
+        application?.name === own.name || (!application && permissions.isWithin(dn)),
+    );
   }
 
   #current(): readonly MirrorEntry[] {

@@ -16,6 +16,8 @@ export interface ComputedSource {
   groupNames(): readonly string[];
   memberNames(): readonly string[];
   memberUids(): readonly Buffer[];
+  /** The name of who wrote the entry as a list: empty where nobody is named, or who does not exist for this session. */
+  writerNames(written: string): readonly string[];
   /** The same names encoded, each as a value, one behind the other; undefined where they have to be made one by one. */
   encodedGroupNames(): Buffer | undefined;
   encodedMemberNames(): Buffer | undefined;
@@ -29,8 +31,8 @@ const computations: Readonly<Record<string, Compute>> = {
   distinguishedName: (entry) => [entry.dnText],
   createTimestamp: ({ stored }) => [printGeneralizedTime(stored.created)],
   modifyTimestamp: ({ stored }) => [printGeneralizedTime(stored.modified)],
-  creatorsName: ({ stored }) => (stored.creator === "" ? [] : [stored.creator]),
-  modifiersName: ({ stored }) => (stored.modifier === "" ? [] : [stored.modifier]),
+  creatorsName: (entry) => entry.writerNames(entry.stored.creator),
+  modifiersName: (entry) => entry.writerNames(entry.stored.modifier),
   structuralObjectClass: ({ stored }) => [stored.structural],
   subschemaSubentry: () => [subschemaDn],
   hasSubordinates: (entry) => (entry.childCount === undefined ? [] : [entry.childCount > 0 ? "TRUE" : "FALSE"]),

@@ -12,10 +12,22 @@ export interface Surroundings {
 
 export const nothingAround: Surroundings = { groups: new Set(), containers: new Set() };
 
-export async function surroundingsOf(reading: Reading, id: number): Promise<Surroundings> {
+/**
+ * `isInView`: what exists for whom the user came through. What does not exist leads nowhere: a group that is only reached
+ * through a hidden one would tell of it.
+ */
+export async function surroundingsOf(
+  reading: Reading,
+  id: number,
+  isInView: (entry: StoredEntry) => boolean,
+): Promise<Surroundings> {
   const own = reading.entry(id);
-  if (!own) return nothingAround;
-  const groups = await groupsAround(reading, id);
+  if (!own || !isInView(own)) return nothingAround;
+  const through = (group: number) => {
+    const entry = reading.entry(group);
+    return entry !== undefined && isInView(entry);
+  };
+  const groups = await groupsAround(reading, id, through);
   const containers = new Set<number>();
   for (const one of [id, ...groups]) addContainers(reading, reading.entry(one), containers);
   return { groups, containers };
@@ -31,19 +43,22 @@ function addContainers(reading: Reading, entry: StoredEntry | undefined, contain
 }
 
 /**
- * Every group that an entry is in, directly or through other groups. Cycles end where they meet themselves. `until`:
- * stops early, with what was found so far, once one of these groups is among them.
+ * Every group that an entry is in, directly or through other groups. Cycles end where they meet themselves. `through`:
+ * which groups count.
  */
-export async function groupsAround(reading: Reading, id: number, until?: ReadonlySet<number>): Promise<Set<number>> {
+export async function groupsAround(
+  reading: Reading,
+  id: number,
+  through?: (group: number) => boolean,
+): Promise<Set<number>> {
   const found = new Set<number>();
   const open = [id];
   for (let member = open.pop(); member !== undefined; member = open.pop()) {
     const { tail, large } = reading.groups(member);
     for (const group of large ? await reading.allGroups(member) : tail) {
-      if (found.has(group)) continue;
+      if (found.has(group) || (through && !through(group))) continue;
       found.add(group);
       open.push(group);
-      if (until?.has(group)) return found;
     }
   }
   return found;

@@ -50,7 +50,7 @@ export class ViewTransaction {
 
   #find(dn: Dn): VisibleEntry | undefined {
     const stored = this.#transaction.find(dn);
-    return stored && this.#sight.sees(stored) ? new VisibleEntry(stored, this.#sight) : undefined;
+    return stored && this.#sight.show(stored);
   }
 
   #refuseMirrored(dn: Dn): void {
@@ -75,7 +75,7 @@ export class ViewTransaction {
     this.permissions.require("add", content.kind);
     const stored = await plainly(this.#insert(dn, content, uuid));
     if (content.passwords.length > 0) this.#transaction.setPasswords(stored, content.passwords);
-    for (const member of content.members) this.#transaction.addMember(stored.id, member);
+    for (const member of content.members) this.#addMember(stored.id, member);
     for (const group of await this.#transaction.adoptDanglings(stored)) await this.#touch(group);
     this.#record("add", stored, { dn: dn.toString() });
     return this.#inView(stored);
@@ -83,17 +83,21 @@ export class ViewTransaction {
 
   async #insert(dn: Dn, content: EntryContent, uuid: Buffer | undefined): Promise<StoredEntry> {
     const { suffix } = this.#transaction.frame;
-    if (dn.equals(suffix, this.schema)) return this.#transaction.addSuffix(this.#draft(content), uuid);
+    if (dn.equals(suffix, this.schema)) {
+      this.permissions.requireWithin(dn, "add");
+      return this.#transaction.addSuffix(this.#draft(content), uuid);
+    }
     if (!dn.parent || !dn.isBelow(suffix, this.schema)) {
       return fail("noSuchObject", `${dn} is not below ${suffix}, which is all that is kept here`);
     }
     const parent = this.require(dn.parent);
+    this.permissions.requireWithin(dn, "add");
     return this.#transaction.add(parent.stored, dn.rdn!, this.#draft(content), uuid);
   }
 
   /** Writes an entry anew with other content; `changed` are the descriptions for the record. */
   async replace(entry: VisibleEntry, content: EntryContent, changed: readonly string[]): Promise<VisibleEntry> {
-    this.#requireModify(entry, content.kind);
+    this.requireModify(entry, content.kind);
     const stored = await this.#transaction.replace(entry.stored, this.#draft(content, entry.stored));
     for (const group of await this.#transaction.adoptDanglings(stored))
       if (group !== stored.id) await this.#touch(group);
@@ -103,13 +107,16 @@ export class ViewTransaction {
 
   /** What a session writes has to stay in its view: it would have no way to mend or remove what it cannot see. */
   #inView(stored: StoredEntry): VisibleEntry {
-    if (this.permissions.seen(stored.kind) && !this.#sight.sees(stored)) {
+    const entry = new VisibleEntry(stored, this.#sight);
+    if (!this.#sight.matchesView(stored) || !this.permissions.isWithin(entry.dn)) {
       fail("insufficientAccessRights", "the entry would stand outside of what this application sees");
     }
-    return new VisibleEntry(stored, this.#sight);
+    return entry;
   }
 
-  #requireModify(entry: VisibleEntry, kind: EntryKind): void {
+  /** To be asked before anything of the entry is looked at. `kind`: what it will be. */
+  requireModify(entry: VisibleEntry, kind: EntryKind = entry.stored.kind): void {
+    if (entry.isOutline) this.permissions.requireWithin(entry.dn, "modify");
     this.permissions.require("modify", entry.stored.kind);
     this.permissions.require("modify", kind);
   }
@@ -121,7 +128,7 @@ export class ViewTransaction {
   }
 
   requireSetPassword(entry: VisibleEntry): void {
-    if (!this.isOwn(entry)) this.permissions.require("modify", entry.stored.kind);
+    if (!this.isOwn(entry)) this.requireModify(entry);
   }
 
   isOwn(entry: VisibleEntry): boolean {
@@ -142,7 +149,7 @@ export class ViewTransaction {
 
   /** Renames or moves an entry with all that is below it. */
   async move(entry: VisibleEntry, rdn: Rdn, newSuperior: Dn | undefined, content: EntryContent): Promise<VisibleEntry> {
-    this.#requireModify(entry, content.kind);
+    this.requireModify(entry, content.kind);
     const { stored } = entry;
     const parent = newSuperior ? this.require(newSuperior).stored : this.#transaction.entry(stored.parent);
     if (!parent) return fail("unwillingToPerform", "the entry of the suffix cannot be renamed");
@@ -150,6 +157,7 @@ export class ViewTransaction {
       return fail("unwillingToPerform", "an entry cannot be moved below itself");
     }
     const from = entry.dnText;
+    this.permissions.requireWithin(new VisibleEntry(parent, this.#sight).dn.child(rdn), "modify");
     const hasChildren = this.#transaction.childCount(stored.id) > 0;
     const moved = await plainly(this.#transaction.move(stored, parent, rdn, this.#draft(content, stored)));
     const newDn = this.#transaction.dnOf(moved);
@@ -165,6 +173,7 @@ export class ViewTransaction {
   /** Deletes an entry without children; the groups it was in know it no more. */
   async remove(entry: VisibleEntry): Promise<void> {
     this.permissions.require("remove", entry.stored.kind);
+    if (entry.isOutline) this.permissions.requireWithin(entry.dn, "remove");
     if (this.#transaction.childCount(entry.id) > 0) {
       fail("notAllowedOnNonLeaf", "the entry has entries below it; delete them first");
     }
@@ -179,28 +188,77 @@ export class ViewTransaction {
     return this.#transaction.members(group.id).count + this.#transaction.danglingCount(group.id) > 0;
   }
 
+  /**
+   * Whether the entry has members that keep it a group. Those that do not exist for this session go when it is none any
+   * more, as they do when it is deleted: to refuse it would tell of them.
+   */
+  async keepsMembers(group: VisibleEntry): Promise<boolean> {
+    const members = await this.#transaction.allMembers(group.id);
+    if (this.#sight.seesMemberships) return members.length + this.#transaction.danglingCount(group.id) > 0;
+    if (members.some((member) => this.#isMemberSeen(member))) return true;
+    for (const member of members) await this.#transaction.removeMemberId(group.id, member);
+    await this.#transaction.removeDanglings(group.id);
+    return false;
+  }
+
+  /** The members that a group shows under this kind of name and has only through the groups in it. */
+  async indirectMembers(group: VisibleEntry, kind: MemberName["kind"]): Promise<readonly number[]> {
+    const members = (await this.#sight.nested?.membersOf(group.id)) ?? [];
+    return members.filter(
+      (member) => !this.#transaction.isMember(group.id, member) && (kind === "dn" || group.uidOf(member)),
+    );
+  }
+
+  isNameOf(name: MemberName, member: number): boolean {
+    return this.#meant(name) === member;
+  }
+
   /** False where it was a member already. What does not exist for this session is taken as it was written. */
   addMember(group: VisibleEntry, name: MemberName): boolean {
-    const isNew = this.#transaction.addMember(group.id, name);
+    const isNew = this.#addMember(group.id, name);
     return isNew || !this.#isVisible(name);
+  }
+
+  #addMember(group: number, name: MemberName): boolean {
+    const member = this.#meant(name);
+    if (member === undefined) return this.#transaction.addMember(group, name);
+    const entry = this.#transaction.entry(member);
+    if (entry?.kind === "group" && this.#sight.sees(entry)) this.permissions.requireNesting();
+    return this.#transaction.addMemberId(group, member);
+  }
+
+  /** Which entry a name means: of several with one uid the oldest that exists for this session, if any does. */
+  #meant(name: MemberName): number | undefined {
+    const seen = name.kind === "uid" ? this.#sight.meantByUid(name.uid) : undefined;
+    return seen ?? this.#transaction.resolveMember(name);
+  }
+
+  /** Whether the name is that of an entry which could be a member for this session. */
+  #isMemberSeen(member: number): boolean {
+    const entry = this.#transaction.entry(member);
+    if (!entry || !this.#sight.sees(entry)) return false;
+    return entry.kind !== "group" || this.permissions.nestedGroups === "keep";
   }
 
   /** False where it was no member, or one that does not exist for this session. */
   async removeMember(group: VisibleEntry, name: MemberName): Promise<boolean> {
-    const member = this.#transaction.resolveMember(name);
-    if (member !== undefined && !this.#sight.seesId(member)) return false;
-    return this.#transaction.removeMember(group.id, name);
+    const member = this.#meant(name);
+    if (member === undefined) return this.#sight.seesMemberships && this.#transaction.removeMember(group.id, name);
+    if (!this.#isMemberSeen(member)) return false;
+    return this.#transaction.isMember(group.id, member)
+      ? this.#transaction.removeMemberId(group.id, member)
+      : this.#sight.seesMemberships && this.#transaction.removeMember(group.id, name);
   }
 
   /** Ends every membership that exists for this session and has this kind of name. False where there was none. */
   async removeMembers(group: VisibleEntry, kind: MemberName["kind"]): Promise<boolean> {
     let found = false;
     for (const member of await this.#transaction.allMembers(group.id)) {
-      if (!this.#sight.seesId(member) || (kind === "uid" && !group.uidOf(member))) continue;
+      if (!this.#isMemberSeen(member) || (kind === "uid" && !group.uidOf(member))) continue;
       await this.#transaction.removeMemberId(group.id, member);
       found = true;
     }
-    const danglings = this.#sight.showsDanglings ? await this.#transaction.danglings(group.id) : [];
+    const danglings = this.#sight.seesMemberships ? await this.#transaction.danglings(group.id) : [];
     for (const one of danglings) {
       if (one.kind !== kind) continue;
       await this.#transaction.removeMember(group.id, memberName(kind, one.written));
@@ -210,8 +268,8 @@ export class ViewTransaction {
   }
 
   #isVisible(name: MemberName): boolean {
-    const member = this.#transaction.resolveMember(name);
-    return member === undefined ? this.#sight.showsDanglings : this.#sight.seesId(member);
+    const member = this.#meant(name);
+    return member === undefined ? this.#sight.seesMemberships : this.#isMemberSeen(member);
   }
 
   // --- what stands in every write

@@ -8,11 +8,12 @@ import type { AttributeType, Schema } from "../model/schema.js";
 import { candidates } from "../store/candidates.js";
 import type { StoredEntry } from "../store/entry-row.js";
 import type { Reading } from "../store/reading.js";
-import { listsMemberships } from "./computed-attributes.js";
+import type { MirrorEntry } from "./application-mirror.js";
+import type { Branch } from "./branch.js";
+import { listsMemberships as isListOfMemberships } from "./computed-attributes.js";
 import type { Directory } from "./directory.js";
 import type { Permissions } from "./permissions.js";
 import { Sight } from "./sight.js";
-import { nothingAround, type Surroundings, surroundingsOf } from "./surroundings.js";
 import { ViewTransaction } from "./view-transaction.js";
 import { VisibleEntry } from "./visible-entry.js";
 
@@ -21,6 +22,12 @@ export interface Found {
   /** All of them, where that needs no waiting. */
   readonly quick: readonly VisibleEntry[] | undefined;
   batches(): AsyncGenerator<readonly VisibleEntry[], void, void>;
+}
+
+export interface SearchOptions {
+  readonly after?: number;
+  readonly listsMemberships?: boolean;
+  readonly branch?: Branch | undefined;
 }
 
 export class View {
@@ -51,12 +58,17 @@ export class View {
     const reading = this.#directory.store.read();
     const { subject } = this.permissions;
     if (subject.kind === "user") return this.#readAsUser(reading, subject.id);
-    return new ViewReading(this.#directory, this.permissions, reading, nothingAround);
+    return new ViewReading(this.#directory, reading, this.#sight(reading));
+  }
+
+  #sight(reading: Reading): Sight {
+    const { computed, clock } = this.#directory;
+    return new Sight(reading, this.permissions, computed, clock());
   }
 
   async #readAsUser(reading: Reading, user: number): Promise<ViewReading> {
     try {
-      return new ViewReading(this.#directory, this.permissions, reading, await surroundingsOf(reading, user));
+      return new ViewReading(this.#directory, reading, await this.#sight(reading).around(user));
     } catch (error) {
       reading.release();
       throw error;
@@ -65,12 +77,12 @@ export class View {
 
   /** Changes the directory: all of what `work` does, or nothing. Resolves when it is durable. */
   update<T>(work: (transaction: ViewTransaction) => T | Promise<T>): Promise<T> {
-    const { store, mirror, computed, clock } = this.#directory;
+    const { store, mirror, clock } = this.#directory;
     const { subject } = this.permissions;
     return store.update(async (transaction) => {
-      const own = subject.kind === "user" ? await surroundingsOf(transaction, subject.id) : nothingAround;
-      const sight = new Sight(transaction, this.permissions, computed, own);
-      return work(new ViewTransaction(transaction, sight, mirror, clock));
+      const sight = this.#sight(transaction);
+      const own = subject.kind === "user" ? await sight.around(subject.id) : sight;
+      return work(new ViewTransaction(transaction, own, mirror, clock));
     });
   }
 }
@@ -85,11 +97,11 @@ export class ViewReading {
   readonly #reading: Reading;
   readonly #sight: Sight;
 
-  constructor(directory: Directory, permissions: Permissions, reading: Reading, own: Surroundings) {
+  constructor(directory: Directory, reading: Reading, sight: Sight) {
     this.#directory = directory;
-    this.permissions = permissions;
+    this.permissions = sight.permissions;
     this.#reading = reading;
-    this.#sight = new Sight(reading, permissions, directory.computed, own);
+    this.#sight = sight;
   }
 
   release(): void {
@@ -111,7 +123,8 @@ export class ViewReading {
   /** The entry of this name, where one exists for this session. */
   find(dn: Dn): VisibleEntry | undefined {
     const entry = this.#reading.find(dn);
-    if (entry && this.#sight.sees(entry)) return new VisibleEntry(entry, this.#sight);
+    const shown = entry && this.#sight.show(entry);
+    if (shown) return shown;
     const mirrored = this.#directory.mirror.find(dn, this.permissions);
     return mirrored && this.#mirrored(mirrored.stored, mirrored.dn);
   }
@@ -130,22 +143,47 @@ export class ViewReading {
 
   /**
    * Everything in scope that matches; `name` is the DN of the base. `after`: only what comes behind this id;
-   * `listsMemberships`: the groups of what is found will be asked for.
+   * `listsMemberships`: the groups of what is found will be asked for; `branch`: it is a search in this branch, where the
+   * application's entry stands in the place of the suffix, and no application below it.
    */
-  search(
+  search(base: VisibleEntry, name: Dn, scope: Scope, filter: CompiledFilter, options: SearchOptions = {}): Found {
+    const { after = 0, branch } = options;
+    if (branch) return this.#searchBranch(branch, base, name, scope, filter, options);
+    const mirrored = this.#directory.mirror.mayMatch(filter) ? this.#searchMirror(name, scope, filter, after) : [];
+    if (base.isMirrored) return ready(mirrored);
+    return this.#searchTree(base, scope, filter, options, mirrored);
+  }
+
+  #searchBranch(
+    branch: Branch,
     base: VisibleEntry,
     name: Dn,
     scope: Scope,
     filter: CompiledFilter,
-    options: { after?: number; listsMemberships?: boolean } = {},
+    options: SearchOptions,
   ): Found {
-    const { after = 0 } = options;
-    const mirrored = this.#directory.mirror.mayMatch(filter) ? this.#searchMirror(name, scope, filter, after) : [];
-    if (base.isMirrored) return ready(mirrored);
+    const { mirror } = this.#directory;
+    const { depth } = mirror.base;
+    // Below the suffix there is nothing to exchange.
+    if (name.depth >= depth) return this.#searchTree(base, scope, filter, options, []);
+    const own =
+      scope === "sub" && mirror.mayMatch(filter) ? mirror.of(branch.application, this.permissions) : undefined;
+    const entries = own && own.stored.id > (options.after ?? 0) ? this.#matchingMirrored([own], filter) : [];
+    return without(this.#searchTree(base, scope, filter, options, entries), base.id);
+  }
+
+  #searchTree(
+    base: VisibleEntry,
+    scope: Scope,
+    filter: CompiledFilter,
+    { after = 0, listsMemberships = false }: SearchOptions,
+    mirrored: readonly VisibleEntry[],
+  ): Found {
     const needsLists = this.#needsLists(filter);
-    const withGroups = needsLists || (options.listsMemberships ?? false);
-    const found = candidates(this.#reading, base.stored, scope, filter, { after, withGroups });
-    if (found.quick && !needsLists) {
+    const withGroups = needsLists || listsMemberships;
+    const { nested: nesting } = this.#sight;
+    const found = candidates(this.#reading, base.stored, scope, filter, { after, withGroups, nesting });
+    if (found.quick && !needsLists && !(nesting && this.#asksMemberships(filter))) {
       const matching = this.#matching(found.quick, filter);
       return ready(mirrored.length === 0 ? matching : [...matching, ...mirrored]);
     }
@@ -161,26 +199,52 @@ export class ViewReading {
       case "not":
         return this.#needsLists(filter.filter);
       case "constant":
-      case "equality":
         return false;
+      case "equality":
+        // What is taken apart cannot be told of one entry and one group alone; of a member it was brought to hand before.
+        return this.#sight.nested !== undefined && filter.targets.some(({ type }) => type.name === "memberOf");
       case "extensible":
-        return filter.assertion?.targets.some(({ type }) => listsMemberships(type)) ?? false;
+        return filter.assertion?.targets.some(({ type }) => isListOfMemberships(type)) ?? false;
       case "present":
-        return filter.targets.some(({ type }) => listsMemberships(type) && !this.#isCounted(type));
+        return filter.targets.some(({ type }) => isListOfMemberships(type) && !this.#isCounted(type));
       default:
-        return filter.targets.some(({ type }) => listsMemberships(type));
+        return filter.targets.some(({ type }) => isListOfMemberships(type));
     }
+  }
+
+  /** Whether the filter asks about memberships at all. */
+  #asksMemberships(filter: CompiledFilter): boolean {
+    switch (filter.kind) {
+      case "and":
+      case "or":
+        return filter.filters.some((part) => this.#asksMemberships(part));
+      case "not":
+        return this.#asksMemberships(filter.filter);
+      case "equality":
+        return filter.targets.some(({ type }) => isListOfMemberships(type));
+      default:
+        return this.#needsLists(filter);
+    }
+  }
+
+  /** Brings to hand what it takes to match a filter against one entry. */
+  async prepare(filter: CompiledFilter, entry: VisibleEntry): Promise<void> {
+    await this.#sight.prepare(filter);
+    if (this.#needsLists(filter)) await entry.loadMemberships();
   }
 
   /** Whether counts alone tell that there are memberships: where none is hidden, and each has this spelling. */
   #isCounted({ name }: AttributeType): boolean {
-    if (!this.permissions.seesEverything || name === "memberUid") return false;
+    if (!this.permissions.seesEveryMembership || name === "memberUid") return false;
     return name === "memberOf" || this.#reading.danglingTotal === 0;
   }
 
   #searchMirror(base: Dn, scope: Scope, filter: CompiledFilter, after: number): VisibleEntry[] {
-    return this.#directory.mirror
-      .inScope(base, scope, after, this.permissions)
+    return this.#matchingMirrored(this.#directory.mirror.inScope(base, scope, after, this.permissions), filter);
+  }
+
+  #matchingMirrored(entries: readonly MirrorEntry[], filter: CompiledFilter): VisibleEntry[] {
+    return entries
       .map(({ stored, dn }) => this.#mirrored(stored, dn))
       .filter((entry) => matchFilter(filter, entry, this.schema) === true);
   }
@@ -191,12 +255,13 @@ export class ViewReading {
     needsLists: boolean,
     mirrored: readonly VisibleEntry[],
   ): AsyncGenerator<readonly VisibleEntry[], void, void> {
+    await this.#sight.prepare(filter);
     for await (const batch of batches) {
       for (let at = 0; at < batch.length; ) {
         const matching: VisibleEntry[] = [];
         const turnEnd = performance.now() + turnTime;
         do {
-          const entry = this.#visible(batch[at]!);
+          const entry = this.#sight.show(batch[at]!);
           if (entry && needsLists) await entry.loadMemberships();
           if (entry && matchFilter(filter, entry, this.schema) === true) matching.push(entry);
           at++;
@@ -212,14 +277,10 @@ export class ViewReading {
   #matching(entries: readonly StoredEntry[], filter: CompiledFilter): VisibleEntry[] {
     const matching: VisibleEntry[] = [];
     for (const stored of entries) {
-      const entry = this.#visible(stored);
+      const entry = this.#sight.show(stored);
       if (entry && matchFilter(filter, entry, this.schema) === true) matching.push(entry);
     }
     return matching;
-  }
-
-  #visible(stored: StoredEntry): VisibleEntry | undefined {
-    return this.#sight.sees(stored) ? new VisibleEntry(stored, this.#sight) : undefined;
   }
 
   #mirrored(stored: StoredEntry, dn: Dn): VisibleEntry {
@@ -230,6 +291,17 @@ export class ViewReading {
   passwordsOf(entry: VisibleEntry): readonly Buffer[] {
     return entry.isMirrored ? [] : this.#reading.passwords(entry.id);
   }
+}
+
+/** All but one of them. */
+function without({ quick, batches }: Found, id: number): Found {
+  const others = (entries: readonly VisibleEntry[]) => entries.filter((entry) => entry.id !== id);
+  return {
+    quick: quick && others(quick),
+    async *batches() {
+      for await (const entries of batches()) yield others(entries);
+    },
+  };
 }
 
 function ready(entries: readonly VisibleEntry[]): Found {

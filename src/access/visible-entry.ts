@@ -2,22 +2,29 @@
 
 import { listedValues } from "../model/attribute-list.js";
 import { Dn } from "../model/dn.js";
+import type { EntryKind } from "../model/entry-kind.js";
 import type { EqualityNode, FilterSubject } from "../model/filter-match.js";
 import type { AttributeType } from "../model/schema.js";
 import type { StoredEntry } from "../store/entry-row.js";
 import type { Postings } from "../store/postings.js";
 import type { Reading } from "../store/reading.js";
 import { type ComputedAttributes, type ComputedSource, memberSpellings } from "./computed-attributes.js";
+import type { NestedGroups } from "./nested-groups.js";
 
 /** Through whose eyes: the moment and the rules of who sees what (sight.ts). */
 export interface Beholder {
   readonly reading: Reading;
   readonly computed: ComputedAttributes;
-  readonly showsDanglings: boolean;
-  /** Whether every entry exists, so that names need not be looked at one by one. */
-  readonly seesAll: boolean;
+  /** Whether all memberships are shown as they stand, so that names need not be looked at one by one. */
+  readonly seesMemberships: boolean;
+  /** Whether groups are members and have groups as it is kept, for everything that is in them, or not at all. */
+  readonly nesting: "keep" | "flatten" | "hide";
+  /** Where groups in groups are taken apart. */
+  readonly nested: NestedGroups | undefined;
   sees(entry: StoredEntry): boolean;
   seesId(id: number): boolean;
+  /** Whether a name that an entry keeps of who wrote it may be shown. */
+  showsName(written: string): boolean;
   childCount(entry: StoredEntry): number | undefined;
   /** Whether a computed attribute has this value, or any: undefined where only its values can tell. */
   hasComputed(entry: VisibleEntry, type: AttributeType, node: EqualityNode): boolean | undefined;
@@ -52,6 +59,15 @@ export class VisibleEntry implements FilterSubject, ComputedSource {
   /** Whether the entry stands for an application and not in the store. */
   get isMirrored(): boolean {
     return this.#name !== undefined;
+  }
+
+  get kind(): EntryKind {
+    return this.stored.kind;
+  }
+
+  /** Whether no more is shown than that it is there: it stands above what this session is given. */
+  get isOutline(): boolean {
+    return false;
   }
 
   get bytes(): Buffer {
@@ -117,14 +133,15 @@ export class VisibleEntry implements FilterSubject, ComputedSource {
     );
   }
 
-  /** Brings long lists of memberships to hand; to be awaited before they are asked for. Undefined: nothing to wait for. */
+  /** Brings lists of memberships to hand that are long, or taken apart; to be awaited before they are asked for. Undefined: nothing to wait for. */
   loadMemberships(): Promise<void> | undefined {
     const { reading } = this.#sight;
     const { id } = this;
     const isGroup = this.stored.kind === "group";
     const members = isGroup ? reading.members(id) : undefined;
     const groups = reading.groupsOf(this.stored);
-    const danglings = isGroup && this.#sight.showsDanglings ? reading.danglingCount(id) : 0;
+    const danglings = isGroup && this.#sight.seesMemberships ? reading.danglingCount(id) : 0;
+    if (this.#sight.nested) return this.#loadNested(this.#sight.nested);
     if (!members?.large && !groups.large && danglings === 0) {
       this.#members = members?.tail ?? [];
       this.#groups = groups.tail;
@@ -140,6 +157,12 @@ export class VisibleEntry implements FilterSubject, ComputedSource {
     if (danglings > 0) this.#danglings = await reading.danglings(this.id);
   }
 
+  async #loadNested(nested: NestedGroups): Promise<void> {
+    const isGroup = this.stored.kind === "group";
+    this.#members = isGroup ? await nested.membersOf(this.id) : [];
+    this.#groups = isGroup ? [] : await nested.groupsOf(this.id);
+  }
+
   groupNames(): string[] {
     return this.#names(this.groupIds());
   }
@@ -151,15 +174,16 @@ export class VisibleEntry implements FilterSubject, ComputedSource {
   }
 
   encodedGroupNames(): Buffer | undefined {
-    const { reading, seesAll } = this.#sight;
-    const groups = seesAll ? reading.groupsOf(this.stored) : undefined;
+    const { reading, seesMemberships } = this.#sight;
+    const groups = seesMemberships ? reading.groupsOf(this.stored) : undefined;
     return groups && !groups.large ? reading.encodedNames(groups) : undefined;
   }
 
   encodedMemberNames(): Buffer | undefined {
-    const { reading, seesAll } = this.#sight;
+    const { reading, seesMemberships } = this.#sight;
     // Only what was loaded is known to have no names beside its members.
-    if (!seesAll || this.stored.kind !== "group" || !this.#members || this.#danglings.length > 0) return undefined;
+    if (!seesMemberships || this.stored.kind !== "group" || !this.#members || this.#danglings.length > 0)
+      return undefined;
     const members = reading.members(this.id);
     return members.large ? undefined : reading.encodedNames(members);
   }
@@ -181,6 +205,10 @@ export class VisibleEntry implements FilterSubject, ComputedSource {
     return listedValues(entry.bytes, entry.attributesStart, entry.attributesEnd, "uid")[0];
   }
 
+  writerNames(written: string): string[] {
+    return written !== "" && this.#sight.showsName(written) ? [written] : [];
+  }
+
   /** Whether there is a member value of this kind that names nothing, and is shown. */
   hasDangling(kind: Dangling["kind"]): boolean {
     return this.#danglings.some((one) => one.kind === kind);
@@ -188,12 +216,15 @@ export class VisibleEntry implements FilterSubject, ComputedSource {
 
   /** Of all groups directly around it; long lists have to be loaded first. */
   groupIds(): readonly number[] {
+    if (this.stored.kind === "group" && this.#sight.nesting !== "keep") return [];
     return this.#groups ?? this.#sight.reading.groupsOf(this.stored).tail;
   }
 
   /** Of all members; long lists have to be loaded first. */
   memberIds(): readonly number[] {
-    return this.#members ?? (this.stored.kind === "group" ? this.#sight.reading.members(this.id).tail : []);
+    const { reading, nesting } = this.#sight;
+    const members = this.#members ?? (this.stored.kind === "group" ? reading.members(this.id).tail : []);
+    return nesting === "hide" ? members.filter((id) => reading.entry(id)?.kind !== "group") : members;
   }
 
   #names(ids: readonly number[]): string[] {

@@ -3,6 +3,7 @@
 import { type Application, ApplicationRegistry } from "../access/application.js";
 import { ApplicationMirror } from "../access/application-mirror.js";
 import { ComputedAttributes } from "../access/computed-attributes.js";
+import { Contact } from "../access/contact.js";
 import { Permissions, type Subject } from "../access/permissions.js";
 import { View } from "../access/view.js";
 import { Authenticator } from "../auth/authenticator.js";
@@ -59,7 +60,9 @@ export class ChangeRecords {
       subject,
       application: administrator,
       walks: new PageWalks(limits),
+      limits,
       inFlight: 0,
+      isConnectionOf: () => true,
       become() {},
       cancel: () => ({ code: "noSuchOperation" }),
       beginTls() {},
@@ -81,7 +84,11 @@ const administrator: Application = {
     name: "gatehouse import",
     passwords: [],
     addresses: [],
+    hosts: [],
     rights: accessPresets.admin,
     enabled: true,
+    requireTls: false,
+    limits: {},
   },
+  contact: new Contact(),
 };

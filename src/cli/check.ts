@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { standardSchema } from "../model/standard-schema.js";
 import type { Settings } from "../settings/load-settings.js";
+import { sharedAddresses } from "../settings/shared-addresses.js";
 import { tlsWarnings } from "../settings/tls-files.js";
 import { addCommand, type ConfigOption } from "./command.js";
 import { settingsOf } from "./configuration.js";
@@ -15,7 +16,7 @@ export function check(program: Command): void {
   addCommand(
     program,
     "check",
-    "Say what is wrong with server.yaml, applications.yaml and the seed, or that all is right.",
+    "Say what is wrong with server.yaml, the files of applications and the seed, or that all is right.",
     "gatehouse check --config /etc/gatehouse",
   )
     .alias("check-config")
@@ -32,8 +33,22 @@ export function check(program: Command): void {
         ...(seed === undefined ? [] : [`a seed of ${counted(seed, "entry", "entries")}`]),
       ];
       print(`${config} is right: ${parts.join(", ")}`);
+      for (const { origin, names } of sharedAddresses(applications)) {
+        note(
+          `${listed(names)} may call from one address (${origin}): a user logs in from there where any of them lets them in`,
+        );
+      }
+      const needing = applications.filter((one) => one.enabled && one.requireTls).map(({ name }) => name);
+      if (needing.length > 0 && !server.tls) {
+        note(`${listed(needing)} can come in by the Unix socket alone: requireTls is set, and server.yaml has no tls`);
+      }
       for (const warning of settings.tlsFiles ? tlsWarnings(settings.tlsFiles, Date.now()) : []) note(warning);
     });
+}
+
+/** `wiki, mail and shop` */
+function listed(names: readonly string[]): string {
+  return names.length < 2 ? names.join() : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }
 
 /** How many entries the seed has. */

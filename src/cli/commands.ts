@@ -1,8 +1,8 @@
 // The commands, one row each, and what they have in common: the configuration, help with an example, exit codes.
 // 0: done. 1: failed, with one sentence on stderr. 2: wrong usage.
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { app } from "./app.js";
+import { audit } from "./audit.js";
 import { check } from "./check.js";
 import { exportEntries } from "./export.js";
 import { Failure, sentencesOf } from "./failure.js";
@@ -11,8 +11,11 @@ import { importEntries } from "./import.js";
 import { init } from "./init.js";
 import { note, quietOutput } from "./output.js";
 import { reloadConfiguration } from "./reload.js";
+import { printSchema } from "./schema.js";
 import { serve } from "./serve.js";
+import { status } from "./status.js";
 import { verify } from "./verify.js";
+import { version } from "./version.js";
 
 /** Each adds its command to the program. */
 const commands: readonly ((program: Command) => void)[] = [
@@ -20,10 +23,13 @@ const commands: readonly ((program: Command) => void)[] = [
   init,
   check,
   reloadConfiguration,
+  status,
   importEntries,
   exportEntries,
   verify,
+  audit,
   hash,
+  printSchema,
   app,
 ];
 
@@ -59,8 +65,4 @@ export async function run(args: readonly string[]): Promise<number> {
 
 function printAll(sentences: readonly string[]): void {
   for (const sentence of sentences) note(sentence);
-}
-
-function version(): string {
-  return JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")).version;
 }

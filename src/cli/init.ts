@@ -8,9 +8,11 @@ import { LdifWriter } from "../ldif/writer.js";
 import { Dn } from "../model/dn.js";
 import { standardSchema } from "../model/standard-schema.js";
 import { generatePassword } from "../passwords/password-text.js";
+import { applicationsFileName } from "../settings/application-files.js";
 import { readApplications } from "../settings/application-settings.js";
+import { schemaFileName, schemaNames, schemaText } from "../settings/file-schemas.js";
 import { parseListenAddress } from "../settings/listen-address.js";
-import { applicationsFileName, serverFileName } from "../settings/load-settings.js";
+import { serverFileName } from "../settings/load-settings.js";
 import { makeFolder } from "../settings/make-folder.js";
 import { SettingError } from "../settings/problem.js";
 import { defaultPasswords, readServerSettings } from "../settings/server-settings.js";
@@ -49,6 +51,7 @@ export function init(program: Command): void {
         [seedFileName]: firstEntries(suffix),
         [applicationsFileName]: applicationsText(suffix, await hashPassword(password, defaultPasswords.cost)),
         [serverFileName]: await serverText(suffix, folder),
+        ...Object.fromEntries(schemaNames.map((name) => [schemaFileName(name), schemaText(name)])),
       };
       await writeAll(folder, texts);
       print(`${folder} holds a configuration for ${suffix}. Start the server with: gatehouse serve --config ${folder}`);
@@ -103,7 +106,8 @@ function firstEntries(suffix: Dn): string {
 }
 
 function applicationsText(suffix: Dn, hash: string): string {
-  const text = `# The applications: who may come in, from where, and what for. An application binds as
+  const text = `# yaml-language-server: $schema=${schemaFileName("applications")}
+# The applications: who may come in, from where, and what for. An application binds as
 # cn=NAME,ou=applications,${suffix}. Add one with: gatehouse app add NAME --address ADDRESS
 # Check after a change: gatehouse check
 applications:

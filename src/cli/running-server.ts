@@ -1,5 +1,6 @@
 // A server that runs with the same configuration, reached by its Unix socket (an `ldapi://` address of `listen`).
-import { exportOid, reloadOid } from "../operations/administration.js";
+import { explainOid, exportOid, reloadOid, statusOid } from "../operations/administration.js";
+import type { Explanation, ServerStatus, WayInQuestion } from "../operations/context.js";
 import { loadSettings, type Settings } from "../settings/load-settings.js";
 import { formatProblem } from "../settings/problem.js";
 import { LocalClient } from "../wire/local-client.js";
@@ -23,6 +24,13 @@ export async function withRunningServer<T>(
   return undefined;
 }
 
+/** Why no server could be reached, and what to do instead where there is no address to reach it by. */
+export function unreachable({ server }: Settings, instead?: string): string {
+  const sockets = server.listen.filter(({ scheme }) => scheme === "ldapi").map(({ text }) => text);
+  if (sockets.length > 0) return `no server answers at ${sockets.join(" or ")}`;
+  return `server.yaml has no ldapi:// address to reach the server by${instead === undefined ? "" : `; ${instead}`}`;
+}
+
 /** The same, for work on the directory: says to whom it speaks, for a configuration may be a copy of another's. */
 export async function throughRunningServer<T>(
   settings: Settings,
@@ -38,6 +46,16 @@ export async function throughRunningServer<T>(
 export async function reload(client: LocalClient): Promise<readonly string[]> {
   const faults = await client.request({ operation: "extended", oid: reloadOid, value: undefined });
   return faults.length === 0 ? [] : faults.toString().split("\n");
+}
+
+/** Whether somebody would get in, by the rules that the server has in force. */
+export async function explained(client: LocalClient, question: WayInQuestion): Promise<Explanation> {
+  const value = Buffer.from(JSON.stringify(question));
+  return JSON.parse((await client.request({ operation: "extended", oid: explainOid, value })).toString());
+}
+
+export async function statusOf(client: LocalClient): Promise<ServerStatus> {
+  return JSON.parse((await client.request({ operation: "extended", oid: statusOid, value: undefined })).toString());
 }
 
 /** Hands on every entry as LDIF; gives their number. */
@@ -65,7 +83,7 @@ export async function takeEffect(config: string): Promise<void> {
     // The edit is done: that the server cannot be told is no failure of it.
     for (const sentence of sentencesOf(error)) print(`The running server could not be told: ${sentence}`);
   }
-  if (faults === undefined) print("A running server takes it in at SIGHUP.");
+  if (faults === undefined) print("A running server takes it in within a few seconds.");
   else if (faults.length === 0) print("The running server has taken it in.");
   else for (const fault of ["The running server has not taken it in:", ...faults]) print(fault);
 }

@@ -178,3 +178,10 @@ export type Limits = Readonly<Record<LimitName, number>>;
 export const defaultLimits: Limits = Object.freeze(
   Object.fromEntries(Object.entries(limitTable).map(([name, row]) => [name, row.default])) as Record<LimitName, number>,
 );
+
+/** The narrowest of several limits, of which 0 is none, and one that is not given is none either; 0 where there is none. */
+export function narrowest(...limits: readonly (number | undefined)[]): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (const limit of limits) if (limit !== undefined && limit > 0 && limit < least) least = limit;
+  return least === Number.POSITIVE_INFINITY ? 0 : least;
+}

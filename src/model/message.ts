@@ -121,6 +121,9 @@ export type Request =
   | ExtendedRequest;
 
 export type OperationName = Request["operation"];
+/** What has a result: all but those that end something in silence. */
+export type AnsweredOperation = Exclude<OperationName, "abandon" | "unbind">;
+export type AnsweredRequest = Extract<Request, { operation: AnsweredOperation }>;
 
 /** RFC 4511 4.1.9, with what single operations add to it. */
 export interface Result {

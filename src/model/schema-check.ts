@@ -4,6 +4,11 @@ import type { Attribute } from "./attribute.js";
 import { fail } from "./failure.js";
 import type { AttributeDescription, AttributeType, ObjectClass, Schema } from "./schema.js";
 
+/** Where it comes from, nsAccountLock belongs to no class either, and whoever manages users writes it. */
+function isAllowedEverywhere({ name, isOperational, noUserModification }: AttributeType): boolean {
+  return isOperational || noUserModification || name === "nsAccountLock";
+}
+
 /**
  * Auxiliary classes that may take the place of the structural class that RFC 4512 2.4.2 asks of every entry, the first
  * of them that the entry has. The schema has them as AUXILIARY, so that one group can be `groupOfNames`,
@@ -54,7 +59,7 @@ export function checkEntry(
     const { type, text } = description;
     if (seen.has(text)) fail("attributeOrValueExists", `${text}: the attribute is there twice`);
     seen.add(text);
-    if (!allowsAll && !allowed.has(type) && !type.isOperational && !type.noUserModification) {
+    if (!allowsAll && !allowed.has(type) && !isAllowedEverywhere(type)) {
       fail("objectClassViolation", isNamed(type) ? notAllowed(type, combination, schema) : notForSome(combination));
     }
     if (text === objectClass) continue; // checked with the combination

@@ -435,6 +435,8 @@ const passwordPolicy = {
 
 const customary = {
   attributeTypes: `
+( 2.16.840.1.113730.3.1.610 NAME 'nsAccountLock' EQUALITY caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15
+  SINGLE-VALUE )
 ( 2.16.840.1.113730.3.1.198 NAME 'memberURL' SUP labeledURI )
 ( 1.3.6.1.4.1.24552.500.1.1.1.13 NAME 'sshPublicKey' EQUALITY octetStringMatch
   SYNTAX 1.3.6.1.4.1.1466.115.121.1.40 )

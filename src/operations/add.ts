@@ -1,9 +1,10 @@
 // Add (RFC 4511 4.7).
 import { entryContent, isPassword } from "../access/entry-content.js";
 import type { Attribute } from "../model/attribute.js";
+import type { Rdn } from "../model/dn.js";
 import { fail } from "../model/failure.js";
 import { type AddRequest, type Result, success } from "../model/message.js";
-import type { Schema } from "../model/schema.js";
+import type { AttributeType, Schema } from "../model/schema.js";
 import { expandObjectClasses } from "../model/schema-check.js";
 import { valuesTried } from "../passwords/hasher.js";
 import { requireNameable, requireShownName, withRdn, writableDescription } from "./attributes.js";
@@ -22,7 +23,8 @@ export async function add(request: AddRequest, context: Context): Promise<Result
   const given = request.attributes.map(({ type, values }): Attribute => {
     if (values.length === 0) fail("protocolError", `${type} has no values; an attribute to be added has at least one`);
     const description = writableDescription(type, schema);
-    view.permissions.requireShown(description.type);
+    if (!takesAlong(description.type, rdn, schema)) view.permissions.requireWritable(description.type);
+    else view.permissions.requireShown(description.type);
     return { description, values };
   });
   const named = withRdn(given, rdn, schema).map(
@@ -43,6 +45,11 @@ export async function add(request: AddRequest, context: Context): Promise<Result
   const passwords = hasPassword ? await services.authenticator.prepare(content.passwords, { cancellation }) : [];
   await write(context, (transaction) => transaction.add(request.dn, { ...content, passwords }));
   return success;
+}
+
+/** The class and the name of an entry are part of the right to add it: nothing can be added without them. */
+function takesAlong(type: AttributeType, rdn: Rdn, schema: Schema): boolean {
+  return type.name === "objectClass" || rdn.assertions.some((one) => schema.attributeType(one.type) === type);
 }
 
 /** Crowd and its kind add users by uid and sn alone: the name that the schema asks of a person follows from the others. */

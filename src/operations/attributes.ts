@@ -74,6 +74,11 @@ export function requireShownName(rdn: Rdn, schema: Schema, permissions: Permissi
   for (const { type } of rdn.assertions) permissions.requireShown(knownDescription(type, schema).type);
 }
 
+/** The same for a name that is changed: its attributes have to be among those that may be written. */
+export function requireWritableName(rdn: Rdn, schema: Schema, permissions: Permissions): void {
+  for (const { type } of rdn.assertions) permissions.requireWritable(knownDescription(type, schema).type);
+}
+
 /** A name shows its values to everybody and stays as it is written: not every attribute is made for that. */
 function rdnDescription(name: string, schema: Schema): AttributeDescription {
   const description = knownDescription(name, schema);

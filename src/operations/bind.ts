@@ -3,12 +3,12 @@ import { anonymous, localAdministrator } from "../access/permissions.js";
 import { fail } from "../model/failure.js";
 import { type BindRequest, type Result, success } from "../model/message.js";
 import type { Context } from "./context.js";
-import { enterAsApplication, enterAsUser } from "./gate.js";
+import { enter } from "./gate.js";
 import { bindBySasl } from "./sasl.js";
 
 export async function bind(request: BindRequest, context: Context): Promise<Result> {
   const { dn, credentials, version } = request;
-  const { trail, caller, services } = context;
+  const { trail, caller } = context;
   trail.target = dn.toString();
   if (version !== 3) {
     return fail("protocolError", `LDAPv${version} is not supported: set the client's protocol version to 3`);
@@ -26,8 +26,5 @@ export async function bind(request: BindRequest, context: Context): Promise<Resu
     trail.rule = "name without a password";
     return fail("unwillingToPerform", "a bind with a name needs a password");
   }
-  const { applications } = services;
-  return applications.isApplicationDn(dn)
-    ? enterAsApplication(applications.named(dn), password, context)
-    : enterAsUser(dn, password, context);
+  return enter(dn, password, context);
 }

@@ -9,6 +9,7 @@ import type { CompareRequest, Result } from "../model/message.js";
 import { knownDescription } from "../model/schema-check.js";
 import { Secret } from "../model/secret.js";
 import type { Context } from "./context.js";
+import { recordRefusals } from "./gate.js";
 
 export async function compare(request: CompareRequest, context: Context): Promise<Result> {
   context.trail.target = request.dn.toString();
@@ -30,6 +31,7 @@ async function compareValue(request: CompareRequest, entry: VisibleEntry, readin
   const { type } = knownDescription(attribute, schema);
   const present = compileFilter({ kind: "present", attribute }, permissions.scope);
   const equal = compileFilter({ kind: "equality", attribute, value }, permissions.scope);
+  await reading.prepare(equal, entry);
   if (matchFilter(equal, entry, schema) === true) return { code: "compareTrue" };
   if (listsMemberships(type)) await entry.loadMemberships();
   if (matchFilter(present, entry, schema) !== true) return fail("noSuchAttribute", `the entry has no ${attribute}`);
@@ -41,7 +43,7 @@ async function compareValue(request: CompareRequest, entry: VisibleEntry, readin
 }
 
 async function comparePassword(request: CompareRequest, entry: VisibleEntry, context: Context): Promise<Result> {
-  const { services, view, trail } = context;
+  const { services, caller, view, trail } = context;
   // The view's subject, not the session's: a bind that came meanwhile has changed that one.
   const { subject } = view.permissions;
   const applications =
@@ -50,10 +52,13 @@ async function comparePassword(request: CompareRequest, entry: VisibleEntry, con
       : subject.kind === "user" && subject.id === entry.id
         ? subject.applications
         : [];
-  const login = await findLogin(services.directory, request.dn, applications);
+  const occasion = { channel: caller.channel, now: services.clock() };
+  const login = await findLogin(services.directory, request.dn, applications, occasion);
   const isAdmitted = login !== undefined && login.applications.length > 0;
   const password = new Secret(Buffer.from(request.value));
   const right = await services.authenticator.verify(password, isAdmitted ? login.passwords : []);
-  trail.rule = isAdmitted ? (right ? "password verified" : "wrong password") : "not allowed to log in here";
+  if (isAdmitted) trail.rule = right ? "password verified" : "wrong password";
+  else if (login) recordRefusals(login, trail);
+  else trail.rule = "no such user";
   return { code: right ? "compareTrue" : "compareFalse" };
 }

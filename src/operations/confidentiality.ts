@@ -1,9 +1,9 @@
 // What may be said in the clear where the server wants TLS (`tls.required`).
 import { isConfidential } from "../access/channel.js";
 import { fail } from "../model/failure.js";
+import type { AnsweredRequest } from "../model/message.js";
 import type { Context } from "./context.js";
 import { startTlsOid } from "./extended.js";
-import type { AnsweredRequest } from "./operations.js";
 
 /**
  * Fails with confidentialityRequired (RFC 4511 appendix A) for whatever a client asks before it has TLS, but for what it

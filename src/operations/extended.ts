@@ -2,7 +2,16 @@
 import { BerError, BerReader } from "../ber/reader.js";
 import { fail } from "../model/failure.js";
 import type { Answering, ExtendedRequest, Result } from "../model/message.js";
-import { exportEntries, exportOid, reload, reloadOid } from "./administration.js";
+import {
+  explain,
+  explainOid,
+  exportEntries,
+  exportOid,
+  reload,
+  reloadOid,
+  status,
+  statusOid,
+} from "./administration.js";
 import type { Context } from "./context.js";
 
 interface ExtendedOperation {
@@ -27,6 +36,8 @@ const extendedOperations: ReadonlyMap<string, ExtendedOperation> = new Map<strin
   [cancelOid, { perform: cancel }],
   [reloadOid, { isOffered: isAdministrator, perform: reload }],
   [exportOid, { isOffered: isAdministrator, perform: exportEntries }],
+  [explainOid, { isOffered: isAdministrator, perform: explain }],
+  [statusOid, { isOffered: isAdministrator, perform: status }],
 ]);
 
 function isAdministrator({ caller }: Pick<Context, "caller">): boolean {
@@ -41,8 +52,8 @@ export function offeredExtensions(context: Pick<Context, "services" | "caller">)
 /** RFC 4532: the authorization identity, empty for anonymous. The response has no name. */
 function whoAmI(request: ExtendedRequest, { view }: Context): Result {
   if (request.value !== undefined) fail("protocolError", "Who am I? takes no value");
-  const { dn } = view.permissions;
-  return { code: "success", responseValue: Buffer.from(dn === "" ? "" : `dn:${dn}`) };
+  const { shownDn } = view.permissions;
+  return { code: "success", responseValue: Buffer.from(shownDn === "" ? "" : `dn:${shownDn}`) };
 }
 
 /** RFC 4511 4.14: what the client sends after the answer is TLS. */

@@ -1,4 +1,5 @@
 // Modify (RFC 4511 4.6, increment: RFC 4525). Changes are applied in order, and only the outcome must obey the schema.
+import { isDerived } from "../access/computed-attributes.js";
 import { entryContent, isMembership, isNobody, isPassword, memberOf } from "../access/entry-content.js";
 import type { View } from "../access/view.js";
 import type { ViewTransaction } from "../access/view-transaction.js";
@@ -7,10 +8,11 @@ import type { Authenticator } from "../auth/authenticator.js";
 import type { Attribute } from "../model/attribute.js";
 import { fail } from "../model/failure.js";
 import { type Change, type ModifyRequest, type Result, success } from "../model/message.js";
-import type { AttributeDescription, Schema } from "../model/schema.js";
+import type { AttributeDescription, AttributeType, ObjectClass, Schema } from "../model/schema.js";
 import { classesOf } from "../model/schema-check.js";
 import { Secret } from "../model/secret.js";
 import { valuesTried } from "../passwords/hasher.js";
+import type { AttributeChanges } from "../telemetry/audit.js";
 import { indexOfValue, requireRdn, writableDescription } from "./attributes.js";
 import type { Context } from "./context.js";
 import { write } from "./write.js";
@@ -26,7 +28,7 @@ export async function modify(request: ModifyRequest, context: Context): Promise<
   view.permissions.requireSome("modify");
   const changes = request.changes.flatMap((change): ResolvedChange | [] => {
     const description = writableDescription(change.type, schema);
-    view.permissions.requireShown(description.type);
+    view.permissions.requireWritable(description.type);
     if (change.values.length === 0 && (change.modification === "add" || change.modification === "increment")) {
       fail("protocolError", `${change.modification} of ${change.type} without values`);
     }
@@ -36,10 +38,49 @@ export async function modify(request: ModifyRequest, context: Context): Promise<
     return values.length > 0 || change.modification === "replace" ? { ...change, values, description } : [];
   });
   trail.attributes = [...new Set(changes.map(({ description }) => description.text))];
+  trail.changes = changesOf(changes);
   // Passwords are hashed and verified before the writer is entered: others must not wait for it.
   const prepared = await preparePasswords(request, changes, context);
-  await write(context, (transaction) => apply(transaction, transaction.require(request.dn), prepared, schema));
+  await write(context, async (transaction) => {
+    const entry = transaction.require(request.dn);
+    if (changes.some(({ modification }) => modification === "replace")) {
+      trail.changes = changesOf(changes, heldBy(entry, transaction));
+    }
+    await apply(transaction, entry, prepared, schema);
+  });
   return success;
+}
+
+/**
+ * For the audit line: what becomes of which attributes, by the kinds of modification. What is replaced where nothing
+ * was is added, and what is replaced by nothing is deleted.
+ */
+function changesOf(
+  changes: readonly ResolvedChange[],
+  isHeld: (change: ResolvedChange) => boolean = () => true,
+): AttributeChanges {
+  const [added, replaced, deleted] = [new Set<string>(), new Set<string>(), new Set<string>()];
+  for (const change of changes) {
+    const { description, modification, values } = change;
+    if (modification === "add") added.add(description.text);
+    else if (modification === "delete") deleted.add(description.text);
+    else if (modification === "increment") replaced.add(description.text);
+    else if (isHeld(change)) (values.length > 0 ? replaced : deleted).add(description.text);
+    else if (values.length > 0) added.add(description.text);
+  }
+  const named = Object.entries({ added, replaced, deleted }).filter(([, names]) => names.size > 0);
+  return Object.fromEntries(named.map(([kind, names]) => [kind, [...names]]));
+}
+
+/** Which attributes the entry has before the request. */
+function heldBy(entry: VisibleEntry, transaction: ViewTransaction): (change: ResolvedChange) => boolean {
+  const own = new Set(transaction.attributesOf(entry).map(({ description }) => description.text));
+  const hasPasswords = transaction.passwordsOf(entry).length > 0;
+  const hasMembers = transaction.hasMembers(entry);
+  return ({ description }) => {
+    if (isPassword(description.type)) return hasPasswords;
+    return isMembership(description.type) ? hasMembers : own.has(description.text);
+  };
 }
 
 /** Puts hashes in the place of clear text: new ones for what is added, the stored one for what is to be deleted. */
@@ -87,6 +128,7 @@ async function storedPasswords(request: ModifyRequest, view: View): Promise<read
   const reading = await view.read();
   try {
     const entry = reading.require(request.dn);
+    if (entry.isOutline) view.permissions.requireWithin(entry.dn, "modify");
     if (!view.isOwn(entry)) view.permissions.require("modify", entry.stored.kind);
     return reading.passwordsOf(entry).map((hash) => Buffer.from(hash));
   } finally {
@@ -113,14 +155,17 @@ async function apply(
   const passwords = changes.filter(({ description }) => isPassword(description.type));
   const memberships = changes.filter(({ description }) => isMembership(description.type));
   const isPasswordOnly = passwords.length > 0 && own.length === 0 && memberships.length === 0;
-  if (!isPasswordOnly) transaction.permissions.require("modify", entry.stored.kind);
+  if (!isPasswordOnly) transaction.requireModify(entry);
   if (changes.length === 0) return;
   let attributes = transaction.attributesOf(entry);
   for (const change of own) attributes = applied(attributes, change, schema);
   if (passwords.length > 0) setPasswords(transaction, entry, passwords);
   for (const change of memberships) await changeMembers(transaction, entry, change);
   if (own.length > 0) requireRdn(attributes, entry.dn.rdn!, schema);
-  if (changed.has("objectClass")) requireStructural(attributes, entry, schema);
+  if (changed.has("objectClass")) {
+    requireStructural(attributes, entry, schema);
+    requireSettledUnseen(attributes, transaction.attributesOf(entry), transaction, schema);
+  }
   const toCheck = [
     ...membershipsToCheck(transaction, entry, memberships),
     ...passwordsToCheck(transaction, entry, passwords),
@@ -130,7 +175,8 @@ async function apply(
   );
   // What is no group has no members but those that this very request gave it.
   const mayHaveMembers = entry.stored.kind === "group" || memberships.length > 0;
-  if (content.kind !== "group" && mayHaveMembers && transaction.hasMembers(entry)) {
+  if (content.kind !== "group" && entry.stored.kind === "group") transaction.permissions.requireUngrouping();
+  if (content.kind !== "group" && mayHaveMembers && (await transaction.keepsMembers(entry))) {
     fail("objectClassViolation", "objectClass: the entry has members, so it has to stay a group");
   }
   if (content.structural !== entry.stored.structural) {
@@ -150,6 +196,35 @@ function requireStructural(attributes: readonly Attribute[], entry: VisibleEntry
   const classes = classesOf(values, schema).flatMap(({ lineage }) => lineage);
   if (classes.some(({ name }) => name === structural) || !classes.some(({ kind }) => kind === "STRUCTURAL")) return;
   fail("objectClassModsProhibited", `the structural object class ${structural} cannot become another one`);
+}
+
+/**
+ * Fails where classes come or go that ask for, or allow, attributes that are hidden from who changes them, whether or not
+ * the entry has any: whether it has must not decide what is answered.
+ */
+function requireSettledUnseen(
+  after: readonly Attribute[],
+  before: readonly Attribute[],
+  { permissions }: ViewTransaction,
+  schema: Schema,
+): void {
+  const named = (attributes: readonly Attribute[]) =>
+    classesOf(attributes.find(({ description }) => description.text === "objectClass")?.values ?? [], schema).flatMap(
+      ({ lineage }) => lineage,
+    );
+  const [classes, classesBefore] = [named(after), named(before)];
+  // RFC 4512 4.3: it allows every attribute.
+  const allowsAll = (list: readonly ObjectClass[]) => list.some(({ name }) => name === "extensibleObject");
+  const unseen = (types: readonly AttributeType[]) =>
+    types.filter((type) => !permissions.shows(type) && !type.isOperational && !isDerived(type));
+  const allowed = new Set(classes.flatMap(({ must, may }) => [...must, ...may]));
+  const lost = unseen(classesBefore.flatMap(({ must, may }) => [...must, ...may])).some((type) => !allowed.has(type));
+  const required = new Set(classesBefore.flatMap(({ must }) => must));
+  const asked = unseen(classes.flatMap(({ must }) => must)).some((type) => !required.has(type));
+  const hidesSome = permissions.hidesStored && allowsAll(classesBefore);
+  if (asked || (!allowsAll(classes) && (lost || hidesSome))) {
+    fail("objectClassViolation", "objectClass: attributes that are not shown here do not allow this change of classes");
+  }
 }
 
 /** One value stands for all, so that the schema can say whether this entry may have members at all. */
@@ -260,10 +335,17 @@ async function changeMembers(
   { modification, description, values }: ResolvedChange,
 ): Promise<void> {
   const { type } = description;
-  const names = values.map((value) => memberOf(type, value));
+  let names = values.map((value) => memberOf(type, value));
   if (modification === "increment") fail("constraintViolation", `${type.name} is not an integer`);
   if (modification === "replace" || (modification === "delete" && values.length === 0)) {
-    const removed = await transaction.removeMembers(group, type.name === "memberUid" ? "uid" : "dn");
+    const kind = type.name === "memberUid" ? "uid" : "dn";
+    const indirect = await transaction.indirectMembers(group, kind);
+    if (indirect.some((member) => !names.some((name) => transaction.isNameOf(name, member)))) {
+      fail("noSuchAttribute", `${type.name} would keep a value that comes from a group in this one: change that group`);
+    }
+    // Whoever writes back the list that it read means nobody to be taken out of the groups in between.
+    names = names.filter((name) => !indirect.some((member) => transaction.isNameOf(name, member)));
+    const removed = await transaction.removeMembers(group, kind);
     if (!removed && modification === "delete") fail("noSuchAttribute", `the entry has no ${type.name}`);
   }
   for (const name of names) {

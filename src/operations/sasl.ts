@@ -6,7 +6,7 @@ import { fail, LdapError } from "../model/failure.js";
 import { type Credentials, type Result, success } from "../model/message.js";
 import { Secret } from "../model/secret.js";
 import type { Context } from "./context.js";
-import { enterAsApplication, enterAsUser, isCandidate, refused } from "./gate.js";
+import { enter, enterAsApplication, enterAsUser, hasRoom, isCandidate, refused, refusedAsFull } from "./gate.js";
 
 interface Mechanism {
   readonly name: string;
@@ -78,6 +78,7 @@ async function bindExternal(credentials: Secret, context: Context): Promise<Resu
   trail.target = application.dn.toString();
   if (!isCandidate(application, context)) return externalRefused;
   if (!isSameName(actAs, trail.target, context)) return refusedAs(actAs, context);
+  if (!hasRoom(application, caller)) return refusedAsFull([application], trail);
   trail.rule = "client certificate";
   caller.become({ kind: "application", application });
   return success;
@@ -116,11 +117,7 @@ async function bindPlain(credentials: Secret, context: Context): Promise<Result>
   const dn = dnOf(name);
   if (!isSameName(actAs, name, context)) return refusedAs(actAs, context);
   const { applications } = services;
-  if (dn) {
-    return applications.isApplicationDn(dn)
-      ? enterAsApplication(applications.named(dn), password, context)
-      : enterAsUser(dn, password, context);
-  }
+  if (dn) return enter(dn, password, context);
   // A simple name: that of an application that may call from here, or else the uid of a user. So a name that is registered
   // for elsewhere costs what one costs that nobody has.
   const application = applications.withName(name);

@@ -81,10 +81,15 @@ interface Walk {
   readonly kept: KeptWalk | undefined;
 }
 
-function continueWalk({ cookie }: PageRequest, request: SearchRequest, { caller, view }: Context): Walk {
-  const { walks } = caller;
+/** Whose walk it is, and in which tree: the base of a branch is that of the shared tree to what carries out the search. */
+function walker({ view, branch }: Context): string {
+  return branch ? `${view.permissions.dn}\0branch` : view.permissions.dn;
+}
+
+function continueWalk({ cookie }: PageRequest, request: SearchRequest, context: Context): Walk {
+  const { walks } = context.caller;
   if (cookie.length === 0) return { position: { after: 0, sent: 0, walk: walks.begin() }, kept: undefined };
-  const position = decodeCookie(cookie, request, view.permissions.dn);
+  const position = decodeCookie(cookie, request, walker(context));
   const kept = walks.take(position.walk, cookie);
   return { position: kept ? position : { ...position, walk: walks.begin() }, kept };
 }
@@ -172,7 +177,7 @@ class Run {
     page: PageRequest | undefined,
     walk: Walk | undefined,
   ) {
-    const { limits, clock } = context.services;
+    const { limits } = context.caller;
     this.#request = request;
     this.#context = context;
     this.#reading = reading;
@@ -180,12 +185,12 @@ class Run {
     this.#page = page;
     this.#position = position;
     this.#rest = walk?.kept?.rest;
-    this.#selection = selectionFor(request, context.view.permissions);
+    this.#selection = selectionFor(request, context);
     this.#last = position.after;
     this.#sent = position.sent;
     this.#pageEnd = page ? position.sent + Math.min(page.size, limits.pageSize) : Number.POSITIVE_INFINITY;
     this.#sizeLimit = least(request.sizeLimit, limits.sizeLimit);
-    this.#deadline = clock() + least(request.timeLimit * 1000, limits.timeLimit);
+    this.#deadline = context.services.clock() + least(request.timeLimit * 1000, limits.timeLimit);
   }
 
   /** The result, once all entries were given; for a page with the control that continues it. */
@@ -194,9 +199,9 @@ class Run {
     let cookie: Buffer = Buffer.alloc(0);
     if (this.#hasMore && this.#outcome.code === "success" && !this.#context.cancellation.canceled) {
       const { walk } = this.#position;
-      const { caller, view } = this.#context;
+      const { caller } = this.#context;
       const next = { after: this.#last, sent: this.#sent, walk };
-      cookie = encodeCookie(next, this.#request, view.permissions.dn);
+      cookie = encodeCookie(next, this.#request, walker(this.#context));
       this.keepsReading = caller.walks.keep(walk, { cookie, reading: this.#reading, rest: this.#rest });
     }
     return { ...this.#outcome, controls: [pageResponse(cookie)] };
@@ -207,7 +212,8 @@ class Run {
     const entry = this.#reading.require(base);
     const { listsMemberships } = this.#selection;
     const { after } = this.#position;
-    return this.#reading.search(entry, base, scope, this.#reading.compile(filter), { after, listsMemberships });
+    const { branch } = this.#context;
+    return this.#reading.search(entry, base, scope, this.#reading.compile(filter), { after, listsMemberships, branch });
   }
 
   /** All entries, where that needs no waiting and they are few. */
@@ -306,12 +312,15 @@ const selectionsKept = 32;
 /** Characters of such a list: names may be as long as a message. */
 const longestKeptList = 1024;
 
-function selectionFor({ attributes, typesOnly }: SearchRequest, permissions: Permissions): Selection {
-  const make = () => new Selection(attributes, typesOnly, permissions.scope, { hidesStored: permissions.hidesStored });
+function selectionFor({ attributes, typesOnly }: SearchRequest, { view, branch }: Context): Selection {
+  const { permissions } = view;
+  const { scope, hidesStored } = permissions;
+  const naming = branch ? permissions.branchNaming : permissions.naming;
+  const make = () => new Selection(attributes, typesOnly, scope, { hidesStored, naming });
   if (attributes.reduce((sum, name) => sum + name.length + 1, 0) > longestKeptList) return make();
   const kept = selections.get(permissions) ?? new Map<string, Selection>();
   selections.set(permissions, kept);
-  const key = (typesOnly ? "types\0" : "\0") + attributes.join("\0");
+  const key = `${typesOnly ? "types" : ""}\0${branch ? "branch" : ""}\0${attributes.join("\0")}`;
   const known = kept.get(key);
   if (known) return known;
   if (kept.size >= selectionsKept) kept.clear();

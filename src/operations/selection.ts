@@ -1,6 +1,7 @@
 // Which attributes of an entry a search sends, and under which names (RFC 4511 4.5.1.8, RFC 3673, RFC 4529). Compiled
 // once for a search; where everything is wanted, the encoded list is copied as it is.
 import { computedOperational, listsMemberships, memberSpellings } from "../access/computed-attributes.js";
+import type { Naming } from "../access/naming.js";
 import type { BerWriter } from "../ber/writer.js";
 import {
   AttributeCursor,
@@ -8,12 +9,14 @@ import {
   writeEncodedAttribute,
   writePartialAttribute,
 } from "../model/attribute-list.js";
+import type { EntryKind } from "../model/entry-kind.js";
 import type { FilterSubject } from "../model/filter-match.js";
 import type { AttributeType, Schema } from "../model/schema.js";
 
 /** What a selection is applied to. */
 export interface Selectable extends FilterSubject {
   readonly dnText: string;
+  readonly kind: EntryKind;
   /** The values of a computed attribute, those that are text as text. */
   computedValues(type: AttributeType): readonly (string | Buffer)[];
   /** The same as they are sent, one behind the other, where they are at hand so. */
@@ -52,6 +55,8 @@ export class Selection {
   readonly #computed: readonly Wanted[];
   readonly #spellings: readonly Wanted[];
   readonly #copiesList: boolean;
+  /** How names are written otherwise than they are kept. */
+  readonly #naming: Naming | undefined;
   readonly #cursor = new AttributeCursor(Buffer.alloc(0), 0, 0);
   /** Whether long lists of memberships may be sent, so that they have to be brought to hand first. */
   readonly listsMemberships: boolean;
@@ -60,10 +65,11 @@ export class Selection {
     requested: readonly string[],
     typesOnly: boolean,
     scope: SelectionScope,
-    options: { hidesStored: boolean },
+    options: { hidesStored: boolean; naming?: Naming | undefined },
   ) {
     this.#scope = scope;
     this.#typesOnly = typesOnly;
+    this.#naming = options.naming;
     const names = requested.filter((name) => name !== noAttributes);
     this.#allUser = requested.length === 0 || names.includes("*");
     // What is asked for by its own name is sent under that name, though it also came as a subtype or by its class.
@@ -77,7 +83,8 @@ export class Selection {
     const spellings: Wanted[] = [];
     if (this.#allUser) this.#addComputed(Object.keys(memberSpellings), spellings);
     this.#spellings = spellings.filter(({ type }) => !computed.some((one) => one.type === type));
-    this.#copiesList = this.#allUser && this.#wanted.length === 0 && !typesOnly && !options.hidesStored;
+    this.#copiesList =
+      this.#allUser && this.#wanted.length === 0 && !typesOnly && !options.hidesStored && !options.naming;
     this.listsMemberships = [...computed, ...this.#spellings].some(({ type }) => listsMemberships(type));
   }
 
@@ -116,7 +123,7 @@ export class Selection {
 
   /** Writes the content of a SearchResultEntry: objectName and attributes. */
   write(entry: Selectable, writer: BerWriter): void {
-    writer.text(entry.dnText);
+    writer.text(this.#naming ? this.#naming.dn(entry.dnText) : entry.dnText);
     writer.open(0x30);
     if (this.#copiesList) writer.rawSlice(entry.bytes, entry.attributesStart, entry.attributesEnd);
     else if (this.#allUser || this.#wanted.length > 0) this.#writeStored(entry, writer);
@@ -132,9 +139,18 @@ export class Selection {
       if (!wanted && !(this.#allUser && this.#isReadableAt(cursor))) continue;
       const spelling = wanted ? this.#spellingAt(cursor, wanted) : undefined;
       if (this.#typesOnly) writePartialAttribute(writer, spelling ?? cursor.type, []);
-      else if (spelling === undefined) writer.rawSlice(entry.bytes, cursor.start, cursor.stop);
+      else if (this.#isRenamedAt(cursor, entry)) {
+        const type = this.#scope.schema.describe(cursor.type)!.type;
+        const values = cursor.values().map((value) => this.#naming!.value(type, value));
+        writePartialAttribute(writer, spelling ?? cursor.type, values);
+      } else if (spelling === undefined) writer.rawSlice(entry.bytes, cursor.start, cursor.stop);
       else writePartialAttribute(writer, spelling, cursor.values());
     }
+  }
+
+  #isRenamedAt(cursor: AttributeCursor, entry: Selectable): boolean {
+    const type = this.#naming && this.#scope.schema.describe(cursor.type)?.type;
+    return type !== undefined && this.#naming!.rewrites(type, entry.kind, entry.dnText);
   }
 
   #wantedAt(cursor: AttributeCursor): Wanted | undefined {
@@ -160,12 +176,14 @@ export class Selection {
   }
 
   #writeComputed(entry: Selectable, { type, spelling }: Wanted, writer: BerWriter): void {
-    const encoded = this.#typesOnly ? undefined : entry.computedEncoded(type);
+    const isRenamed = this.#naming?.rewrites(type, entry.kind, entry.dnText) ?? false;
+    const encoded = this.#typesOnly || isRenamed ? undefined : entry.computedEncoded(type);
     if (encoded) {
       if (encoded.length > 0) writeEncodedAttribute(writer, spelling, encoded);
       return;
     }
-    const values = entry.computedValues(type);
+    const kept = entry.computedValues(type);
+    const values = isRenamed ? kept.map((value) => this.#naming!.value(type, value)) : kept;
     if (values.length > 0) writePartialAttribute(writer, spelling, this.#typesOnly ? [] : values);
   }
 }

@@ -12,6 +12,7 @@ import type { Schema } from "../model/schema.js";
 import { type Selectable, Selection, type SelectionScope } from "./selection.js";
 
 export class StaticEntry implements Selectable {
+  readonly kind = "other";
   readonly dnText: string;
   readonly dn: Dn;
   readonly bytes: Buffer;

@@ -28,7 +28,7 @@ export interface Performed {
 }
 
 const alwaysAudited: ReadonlySet<OperationName> = new Set(["bind", "add", "modify", "modifyDn", "delete"]);
-const refusals: ReadonlySet<ResultCode> = new Set([
+export const refusals: ReadonlySet<string> = new Set<ResultCode>([
   "insufficientAccessRights",
   "invalidCredentials",
   "inappropriateAuthentication",
@@ -36,6 +36,10 @@ const refusals: ReadonlySet<ResultCode> = new Set([
   "confidentialityRequired",
   "unwillingToPerform",
 ]);
+
+export function isRefusal(code: ResultCode): boolean {
+  return refusals.has(code);
+}
 
 export function record(performed: Performed, { audit, metrics }: Telemetry): void {
   const { operation, result, trail, entries } = performed;
@@ -55,6 +59,7 @@ export function record(performed: Performed, { audit, metrics }: Telemetry): voi
     session: performed.session,
     ...(trail.detail === undefined ? {} : { detail: trail.detail }),
     ...(trail.attributes === undefined ? {} : { attributes: [...trail.attributes] }),
+    ...(trail.changes === undefined ? {} : { changes: trail.changes }),
   });
 }
 

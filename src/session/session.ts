@@ -2,12 +2,15 @@
 // way, and nothing is taken until it has ended; so does StartTLS, which begins only when nothing is under way. Everything
 // else runs at the same time, and every operation gets exactly one result, whatever happens in it.
 import { type Application, admitsAlike } from "../access/application.js";
+import { type SearchLimits, searchLimits } from "../access/application-limits.js";
 import type { Channel } from "../access/channel.js";
+import type { Contact } from "../access/contact.js";
 import type { Directory } from "../access/directory.js";
 import { anonymous, localAdministrator, Permissions, type Subject } from "../access/permissions.js";
 import { View } from "../access/view.js";
 import {
   type Answered,
+  type AnsweredRequest,
   type Answering,
   type Answers,
   type Cancellation,
@@ -21,11 +24,11 @@ import { requireConfidentiality } from "../operations/confidentiality.js";
 import type { Caller, Context, Services, Trail } from "../operations/context.js";
 import { requireKnownControls } from "../operations/controls.js";
 import { cancelOid } from "../operations/extended.js";
-import { type AnsweredRequest, perform } from "../operations/operations.js";
+import { perform } from "../operations/operations.js";
 import { PageWalks } from "../operations/page-walks.js";
 import { resultOf } from "./failure.js";
 import type { OperationRates } from "./operation-rates.js";
-import { record, type Telemetry } from "./record.js";
+import { isRefusal, record, type Telemetry } from "./record.js";
 
 /** The client broke a rule of the protocol in a way that leaves nothing to answer: the connection has to end. */
 export class SessionError extends Error {
@@ -81,6 +84,8 @@ class Operation implements Stopping {
   }
 }
 
+const none: readonly Application[] = [];
+
 /** What nobody sees, the same for everybody who is nobody. */
 const anonymousViews = new WeakMap<Directory, View>();
 
@@ -102,6 +107,13 @@ export class Session implements Caller {
   #subject: Subject = anonymous;
   #application: Application | undefined;
   #view: View;
+  #limits: SearchLimits;
+  /** The applications that what is asked here counts for, found once for who the session is. */
+  #counting: readonly Application[] = none;
+  /** Whether any of them is held to a rate. */
+  #isPaced = false;
+  /** Where it is counted among the connections. */
+  #places: readonly Contact[] = [];
   /** The list of applications that the identity was last held against. */
   #registered: readonly Application[];
   #binding: Operation | undefined;
@@ -121,6 +133,7 @@ export class Session implements Caller {
     // Whoever can open the Unix socket is known without a bind.
     if (channel.kind === "local") this.#subject = localAdministrator;
     this.#view = this.#viewAs(this.#subject);
+    this.#limits = services.limits;
     this.#registered = services.applications.all;
   }
 
@@ -150,9 +163,20 @@ export class Session implements Caller {
 
   /** How long nothing more may be taken, in milliseconds, because the application asks too fast. */
   get restTime(): number {
-    if (!this.#rates.isLimited) return 0;
+    if (!this.#isPaced) return 0;
     const now = performance.now();
-    return Math.max(0, ...this.#counting().map(({ name }) => this.#rates.rest(name, now)));
+    const rests = this.#counting.map(({ name, settings }) =>
+      this.#rates.rest(name, now, settings.limits.operationsPerSecond),
+    );
+    return Math.max(0, ...rests);
+  }
+
+  get limits(): SearchLimits {
+    return this.#limits;
+  }
+
+  isConnectionOf({ contact }: Application): boolean {
+    return this.#places.includes(contact);
   }
 
   get subject(): Subject {
@@ -182,6 +206,37 @@ export class Session implements Caller {
     if (subject.kind === "application") this.#application = subject.application;
     this.#view = this.#viewAs(subject);
     this.walks.endAll();
+    this.#settle();
+  }
+
+  /** What follows from who the session is and through which applications. */
+  #settle(): void {
+    const { limits } = this.#services;
+    this.#counting = this.#concerned();
+    this.#isPaced = this.#counting.some(({ settings }) => this.#rates.isLimited(settings.limits.operationsPerSecond));
+    this.#limits = this.#counting.length === 0 ? limits : searchLimits(this.#counting, limits);
+    this.#keepPlaces();
+  }
+
+  /** The administrator is held to nothing that an application is, whoever bound before on the connection. */
+  #concerned(): readonly Application[] {
+    const subject = this.#subject;
+    if (subject.kind === "user") return subject.applications;
+    return this.#application && subject.kind !== "administrator" ? [this.#application] : none;
+  }
+
+  /** Takes a place among the connections of each application. A bind gives none up until it has ended: it may want it again. */
+  #keepPlaces(): void {
+    const before = this.#places;
+    const now = this.#closed ? [] : this.#counting.map(({ contact }) => contact);
+    const given = now.filter((contact) => !before.includes(contact));
+    for (const contact of given) contact.connections += 1;
+    if (this.#binding && !this.#closed) {
+      this.#places = [...before, ...given];
+      return;
+    }
+    for (const contact of before) if (!now.includes(contact)) contact.connections -= 1;
+    this.#places = now;
   }
 
   #viewAs(subject: Subject): View {
@@ -208,16 +263,24 @@ export class Session implements Caller {
     if (this.#binding || this.#awaitsTls) throw new Error("a request was taken while it had to wait");
     this.#followRegistry();
     const operation = new Operation(request, this.#subject);
-    if (this.#rates.isLimited && request.operation !== "bind") {
-      for (const { name } of this.#counting()) this.#rates.charge(name, operation.began);
-    }
     if (request.operation === "bind") return this.#begin(operation, this.#bind(operation));
+    this.#charge(operation.began);
     const answering = this.#perform(operation);
     if ("code" in answering) {
       this.#record(operation, answering, answering.entries?.ends.length ?? 0);
       return answering;
     }
     return this.#begin(operation, this.#stream(operation, answering));
+  }
+
+  /** Counts an operation for the applications that it concerns. A bind is none: who asks is known when it has ended. */
+  #charge(now: number): void {
+    const { address } = this.#channel;
+    for (const { contact } of this.#counting) contact.asked(now, address);
+    if (!this.#isPaced) return;
+    for (const { name, settings } of this.#counting) {
+      this.#rates.charge(name, now, settings.limits.operationsPerSecond);
+    }
   }
 
   #begin(operation: Operation, answers: Answers): Underway {
@@ -269,18 +332,12 @@ export class Session implements Caller {
     this.#closed = true;
     for (const operation of this.#underway.values()) operation.abandon();
     this.walks.endAll();
+    this.#keepPlaces();
   }
 
   /** Resolves when nothing is under way. */
   ended(): Promise<void> {
     return this.#underway.size === 0 ? Promise.resolve() : new Promise((resolve) => this.#allEnded.push(resolve));
-  }
-
-  /** The applications that what is asked here counts for. A bind counts for none: who asks is known when it has ended. */
-  #counting(): readonly Application[] {
-    const subject = this.#subject;
-    if (subject.kind === "user") return subject.applications;
-    return this.#application ? [this.#application] : [];
   }
 
   #perform(operation: Operation): Answering {
@@ -343,8 +400,10 @@ export class Session implements Caller {
 
   #end(operation: Operation): void {
     this.#underway.delete(operation.request.id);
-    if (this.#binding === operation) this.#binding = undefined;
-    else if (this.#binding && this.#underway.size === 1) this.#othersEnded?.();
+    if (this.#binding === operation) {
+      this.#binding = undefined;
+      this.#keepPlaces();
+    } else if (this.#binding && this.#underway.size === 1) this.#othersEnded?.();
     if (this.#underway.size === 0) for (const resolve of this.#allEnded.splice(0)) resolve();
     // A search that ended after the client was gone may have kept its moment for a next page.
     if (this.#closed) this.walks.endAll();
@@ -377,10 +436,26 @@ export class Session implements Caller {
         allowed.filter((one) => one.name === old.name && admitsAlike(old, one)),
       );
       this.become(still.length > 0 ? { ...subject, applications: still } : anonymous);
-    }
+    } else this.#settle();
   }
 
-  #record({ request, subject, trail, began }: Operation, result: Result, entries: number): void {
+  /** Counts for the applications what came of a bind, and that something was refused. */
+  #count({ request, trail, began }: Operation, { code }: Result): void {
+    const isBind = request.operation === "bind";
+    if (code !== "success") {
+      // A bind that is answered with busy is turned away as well.
+      if (!isRefusal(code) && !(isBind && code === "busy")) return;
+      for (const { contact } of trail.asked ?? this.#counting) contact.refusals += 1;
+      return;
+    }
+    const { kind } = this.#subject;
+    if (!isBind || (kind !== "application" && kind !== "user")) return;
+    for (const { contact } of this.#counting) contact.cameIn(kind, began, this.#channel.address);
+  }
+
+  #record(operation: Operation, result: Result, entries: number): void {
+    const { request, subject, trail, began } = operation;
+    this.#count(operation, result);
     // What a bind leads to is who the session is after it.
     const whose = request.operation === "bind" ? this.#subject : subject;
     this.#leave(request.operation, result, whose, trail, entries, performance.now() - began);

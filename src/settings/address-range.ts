@@ -1,5 +1,5 @@
-// The addresses a client may call from: one address or a CIDR range, IPv4 or IPv6. Home of `ip-cidr`, which reads a
-// range once; a connecting client's address is then compared with two numbers.
+// The addresses a client may call from: one address, a CIDR range, a range from one address to another, IPv4 or IPv6, or
+// any. Home of `ip-cidr`, which reads a CIDR range once; a connecting client's address is then compared with two numbers.
 //
 // IPv4-mapped IPv6 (::ffff:a.b.c.d) is IPv4 everywhere, so ::/0 is every IPv6 address and no IPv4 address.
 import { isIPv4, isIPv6 } from "node:net";
@@ -15,23 +15,36 @@ interface Address {
 const mappedPrefix = 0xffff_0000_0000n;
 const mappedBits = 96;
 
+/** What lies between two addresses of one version, both included. */
+interface Span {
+  readonly first: Address;
+  readonly last: Address;
+}
+
+const everywhere: readonly Span[] = [
+  { first: { version: 4, value: 0n }, last: { version: 4, value: 0xffff_ffffn } },
+  { first: { version: 6, value: 0n }, last: { version: 6, value: (1n << 128n) - 1n } },
+];
+
 export class AddressRange {
-  readonly version: 4 | 6;
   /** The range as it is compared: host bits masked, IPv4 where it is mapped; without a prefix for a single address. */
   readonly text: string;
-  readonly #first: bigint;
-  readonly #last: bigint;
+  /** One, but for `any`. */
+  readonly #spans: readonly Span[];
 
-  private constructor(version: 4 | 6, first: bigint, last: bigint, text: string) {
-    this.version = version;
+  private constructor(spans: readonly Span[], text: string) {
     this.text = text;
-    this.#first = first;
-    this.#last = last;
+    this.#spans = spans;
     Object.freeze(this);
   }
 
-  /** Reads `192.0.2.10`, `198.51.100.7/24` (host bits are masked), `2001:db8::/32` or `::ffff:192.0.2.0/120`. */
+  /**
+   * Reads `192.0.2.10`, `198.51.100.7/24` (host bits are masked), `2001:db8::/32`, `::ffff:192.0.2.0/120`,
+   * `192.0.2.10-192.0.2.40`, or `any`: every address there is.
+   */
   static parse(text: string): AddressRange {
+    if (text === "any") return new AddressRange(everywhere, text);
+    if (text.includes("-") && !text.includes("/")) return AddressRange.#between(text);
     const slash = text.indexOf("/");
     const address = parseAddress(slash === -1 ? text : text.slice(0, slash));
     if (address === undefined || text.includes("%")) return refuse(text);
@@ -45,20 +58,43 @@ export class AddressRange {
     }
     // Given in the one spelling that ip-cidr reads without exception: it refuses IPv6 with an embedded IPv4 address.
     const cidr = new IPCIDR(`${written(address)}/${prefix}`);
-    const [first, last] = cidr.toRange<bigint>({ type: "bigInteger" });
-    const base = written({ version: address.version, value: BigInt(first) });
-    return new AddressRange(
-      address.version,
-      BigInt(first),
-      BigInt(last),
-      prefix === width ? base : `${base}/${prefix}`,
-    );
+    const { version } = address;
+    const [first, last] = cidr
+      .toRange<bigint>({ type: "bigInteger" })
+      .map((value) => ({ version, value: BigInt(value) }));
+    const base = written(first!);
+    return new AddressRange([{ first: first!, last: last! }], prefix === width ? base : `${base}/${prefix}`);
+  }
+
+  static #between(text: string): AddressRange {
+    const [, begin = "", end = ""] = /^([^\s-]+) ?- ?([^\s-]+)$/.exec(text) ?? [];
+    const [first, last] = [parseAddress(begin), parseAddress(end)];
+    if (first === undefined || last === undefined || text.includes("%")) return refuse(text);
+    if (first.version !== last.version) {
+      throw new SettingError(`${JSON.stringify(text)} goes from IPv4 to IPv6: write two ranges`);
+    }
+    const [from, to] = [written(first), written(last)];
+    if (first.value > last.value) {
+      throw new SettingError(`${JSON.stringify(text)} ends before it begins: write ${to}-${from}`);
+    }
+    return new AddressRange([{ first, last }], from === to ? from : `${from}-${to}`);
   }
 
   /** Whether a peer's address lies in the range. What is no address lies in none. */
   contains(address: string): boolean {
     const parsed = parseAddress(address);
-    return parsed?.version === this.version && parsed.value >= this.#first && parsed.value <= this.#last;
+    return (
+      parsed !== undefined &&
+      this.#spans.some(
+        ({ first, last }) =>
+          parsed.version === first.version && parsed.value >= first.value && parsed.value <= last.value,
+      )
+    );
+  }
+
+  /** The address that it begins with, of each version that it has. */
+  get firsts(): readonly string[] {
+    return this.#spans.map(({ first }) => written(first));
   }
 
   toString(): string {
@@ -70,8 +106,17 @@ export class AddressRange {
   }
 }
 
+const addressPattern = "(?:(?:[0-9]{1,3}\\.){3}[0-9]{1,3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)";
+
+/** What each text of a range matches. */
+export const rangePattern = `any|${addressPattern}(?:/[0-9]{1,3}| ?- ?${addressPattern})?`;
+
 /** A range in a file of settings. */
-export const addressRange = parsed('an address such as "192.0.2.10" or "198.51.100.0/24"', AddressRange.parse);
+export const addressRange = parsed(
+  'an address such as "192.0.2.10" or "198.51.100.0/24"',
+  AddressRange.parse,
+  `^(?:${rangePattern})$`,
+);
 
 /**
  * An address in the one spelling used in logs and comparisons: IPv4 where it is mapped, RFC 5952 for IPv6, without zone.
@@ -84,7 +129,7 @@ export function normalizeAddress(text: string): string {
 
 function refuse(text: string): never {
   throw new SettingError(
-    `${JSON.stringify(text)} is not an address range: write an IPv4 or IPv6 address, such as 192.0.2.10, or a range, such as 198.51.100.0/24 or 2001:db8::/32`,
+    `${JSON.stringify(text)} is not an address range: write an IPv4 or IPv6 address, such as 192.0.2.10, or a range, such as 198.51.100.0/24, 2001:db8::/32 or 192.0.2.10-192.0.2.40, or any`,
   );
 }
 

@@ -95,6 +95,7 @@ function faultOf(path: string | undefined): string | undefined {
 
 const listenAddress: Shape<ListenAddress> = {
   expects: "an address such as ldap://127.0.0.1:3890",
+  schema: { type: "string", pattern: "^[Ll][Dd][Aa][Pp][SsIi]?://", description: "such as ldap://127.0.0.1:3890" },
   read(node, path, reading) {
     return parsed(this.expects, (text) => parseListenAddress(text, reading.folder)).read(node, path, reading);
   },
@@ -104,7 +105,7 @@ const addresses = listOf(listenAddress, 1);
 
 /** The list of `listen`, in which no address stands twice. */
 export const listenAddresses: Shape<readonly ListenAddress[]> = {
-  expects: addresses.expects,
+  ...addresses,
   read(node, path, reading) {
     reportRepeated(addressesIn(node, path, reading), reading);
     return addresses.read(node, path, reading);

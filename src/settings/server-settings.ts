@@ -3,6 +3,7 @@
 import { Dn } from "../model/dn.js";
 import { defaultLimits, type LimitName, type Limits, limitTable } from "../model/limits.js";
 import { type LogLevel, logLevels } from "../telemetry/log.js";
+import type { SyslogAddress } from "../telemetry/syslog.js";
 import { type AddressRange, addressRange } from "./address-range.js";
 import { deepFreeze } from "./freeze.js";
 import { addressesIn, type ListenAddress, listenAddresses } from "./listen-address.js";
@@ -10,6 +11,7 @@ import { type Problem, SettingError } from "./problem.js";
 import {
   bytes,
   defaulted,
+  described,
   duration,
   flag,
   integer,
@@ -27,7 +29,8 @@ import {
   type Shape,
   unavailable,
 } from "./shape.js";
-import { type Place, readYaml, type YamlNode } from "./yaml-document.js";
+import { syslogAddress } from "./syslog-address.js";
+import { nodeAt, type Place, readYaml, type YamlNode } from "./yaml-document.js";
 
 /** Paths are absolute. */
 export interface TlsSettings {
@@ -53,8 +56,14 @@ export interface PasswordSettings {
 
 export interface LogSettings {
   readonly level: LogLevel;
-  /** Absolute path of the audit file; undefined: the audit lines go to the log. */
+  /** Absolute path of the audit file; undefined, and `syslog` too: the audit lines go to the log. */
   readonly audit?: string;
+  /** The audit file is moved away before it exceeds this; 0: never. */
+  readonly auditBytes: number;
+  /** Older audit files that are kept. */
+  readonly auditFiles: number;
+  /** A daemon that is sent the audit lines. */
+  readonly syslog?: SyslogAddress;
 }
 
 export interface ServerSettings {
@@ -72,7 +81,11 @@ export interface ServerSettings {
 }
 
 export const defaultPasswords: PasswordSettings = Object.freeze({ scheme: "bcrypt", cost: 10 });
-export const defaultLog: LogSettings = Object.freeze({ level: "info" });
+export const defaultLog: LogSettings = Object.freeze({
+  level: "info",
+  auditBytes: 64 * 1024 * 1024,
+  auditFiles: 10,
+});
 
 export interface ServerFile {
   /** How problems name it. */
@@ -83,28 +96,22 @@ export interface ServerFile {
 
 /**
  * Reads server.yaml: the settings, frozen, or every fault. Looks at no other file; `placeOf` says where the value of a
- * key such as `tls.key` stands, for who does.
+ * key such as `tls.key` stands, for who does. The suffix is given beside faults that are not its own: by it other files
+ * can be looked at all the same.
  */
 export function readServerSettings(
   source: string,
   { file, folder }: ServerFile,
-): { server: ServerSettings; placeOf: (path: string) => Place | undefined } | { problems: readonly Problem[] } {
+):
+  | { server: ServerSettings; placeOf: (path: string) => Place | undefined }
+  | { problems: readonly Problem[]; suffix?: Dn } {
   const tree = readYaml(source, file);
   if ("problems" in tree) return tree;
   const reading: Reading = { file, folder, problems: [] };
   const found = serverFile.read(tree.root, "", reading);
   return found === undefined || reading.problems.length > 0
-    ? { problems: problemsOf(reading) }
+    ? { problems: problemsOf(reading), ...suffixIn(tree.root, file) }
     : { server: deepFreeze(found), placeOf: (path) => nodeAt(tree.root, path)?.at };
-}
-
-/** The value of a key, or of one below it: `tls.key`. */
-function nodeAt(root: YamlNode, path: string): YamlNode | undefined {
-  let node: YamlNode | undefined = root;
-  for (const name of path.split(".")) {
-    node = node?.kind === "map" ? node.entries.find(({ key }) => key === name)?.value : undefined;
-  }
-  return node;
 }
 
 const suffix = parsed("a distinguished name such as dc=example,dc=com", (text) => {
@@ -112,6 +119,12 @@ const suffix = parsed("a distinguished name such as dc=example,dc=com", (text) =
   if (dn.isRoot) throw new SettingError("is empty: a distinguished name, such as dc=example,dc=com, is expected");
   return dn;
 });
+
+function suffixIn(root: YamlNode, file: string): { suffix?: Dn } {
+  const node = nodeAt(root, "suffix");
+  const found = node && suffix.read(node, "suffix", { file, folder: "", problems: [] });
+  return found ? { suffix: found } : {};
+}
 
 function limitShape(name: LimitName): Shape<number> {
   const { unit, least } = limitTable[name];
@@ -123,9 +136,17 @@ function limitShape(name: LimitName): Shape<number> {
 const limitNames = Object.keys(limitTable) as LimitName[];
 
 const limits = made(
-  object(Object.fromEntries(limitNames.map((name) => [name, defaulted(limitShape(name), limitTable[name].default)])), {
-    emptyIsDefault: true,
-  }),
+  object(
+    Object.fromEntries(
+      limitNames.map((name) => [
+        name,
+        defaulted(described(limitShape(name), limitTable[name].means), limitTable[name].default),
+      ]),
+    ),
+    {
+      emptyIsDefault: true,
+    },
+  ),
   (values) => values as Limits,
 );
 
@@ -143,25 +164,33 @@ const passwords = object(
 );
 
 const log: Shape<LogSettings> = object(
-  { level: defaulted(oneOf(logLevels), defaultLog.level), audit: optional(path) },
+  {
+    level: defaulted(oneOf(logLevels), defaultLog.level),
+    audit: optional(path),
+    auditBytes: defaulted(bytes(0), defaultLog.auditBytes),
+    auditFiles: defaulted(integer({ least: 1, most: 1000 }), defaultLog.auditFiles),
+    syslog: optional(syslogAddress),
+  },
   { emptyIsDefault: true },
 );
 
 const tls: Shape<TlsSettings> = object({
-  certificate: required(path),
-  key: required(path),
-  required: defaulted(flag, false),
-  clientCA: optional(path),
+  certificate: required(described(path, "PEM: the server's certificate, and behind it those between it and its root.")),
+  key: required(described(path, "PEM: the private key of the server's certificate, without a passphrase.")),
+  required: defaulted(described(flag, "Whether a client must use TLS before it may do anything else."), false),
+  clientCA: optional(described(path, "PEM: the authorities whose certificates clients may show.")),
 });
 
-const proxyProtocol: Shape<ProxySettings> = object({ trusted: required(listOf(addressRange, 1)) });
+const proxyProtocol: Shape<ProxySettings> = object({
+  trusted: required(described(listOf(addressRange, 1), "Balancers whose PROXY header is believed.")),
+});
 
 const keys = made(
   object({
-    suffix: required(suffix),
-    listen: required(listenAddresses),
-    store: required(object({ path: required(path) })),
-    seed: optional(path),
+    suffix: required(described(suffix, "The name at the top of the directory, such as dc=example,dc=com.")),
+    listen: required(described(listenAddresses, "Where clients connect.")),
+    store: required(object({ path: required(described(path, "The folder of the data.")) })),
+    seed: optional(described(path, "An LDIF file, loaded once, into an empty store.")),
     passwords: defaulted(passwords, defaultPasswords),
     limits: defaulted(limits, defaultLimits),
     log: defaulted(log, defaultLog),
@@ -172,8 +201,8 @@ const keys = made(
   ({ store, ...rest }): ServerSettings => ({ ...rest, storePath: store.path }),
 );
 
-const serverFile: Shape<ServerSettings> = {
-  expects: keys.expects,
+export const serverFile: Shape<ServerSettings> = {
+  ...keys,
   read(node, path, reading) {
     if (nodeAt(node, "tls") === undefined) reportUncertified(node, reading);
     return keys.read(node, path, reading);

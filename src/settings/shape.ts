@@ -1,8 +1,10 @@
 // Shapes: small readers of YAML nodes that are put together into the definition of a file. A shape says what it expects,
 // gives back the typed value, and reports every fault it finds instead of stopping at the first.
 //
-// A definition is data: whatever else must follow from it (a JSON Schema, a reference page) is one more member of `Shape`.
+// A definition is data: whatever else must follow from it (a reference page, say) is one more member of `Shape`, as the
+// JSON Schema is, by which an editor knows the file.
 import { resolve } from "node:path";
+import type { Dn } from "../model/dn.js";
 import { LdapError } from "../model/failure.js";
 import { didYouMean } from "./did-you-mean.js";
 import { byPlace, type Problem, SettingError } from "./problem.js";
@@ -13,7 +15,9 @@ import {
   parseBytes,
   parseDuration,
   sizeExpected,
+  sizePattern,
   timeExpected,
+  timePattern,
 } from "./units.js";
 import type { Place, YamlMap, YamlNode } from "./yaml-document.js";
 
@@ -22,6 +26,8 @@ export interface Reading {
   readonly file: string;
   /** What relative paths are relative to. */
   readonly folder: string;
+  /** The name at the top of the directory, where it is known. */
+  readonly suffix?: Dn | undefined;
   /** The faults found so far. */
   readonly problems: Problem[];
 }
@@ -32,9 +38,14 @@ export interface Spot {
   readonly path: string;
 }
 
+/** A JSON Schema of draft 7, as far as editors go along with one. */
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
 export interface Shape<T> {
   /** Completes "… is expected". */
   readonly expects: string;
+  /** Accepts whatever `read` accepts; more than that too, where only `read` can know. */
+  readonly schema: JsonSchema;
   /** The value; or undefined, and then at least one problem has been reported. */
   read(node: YamlNode, path: string, reading: Reading): T | undefined;
 }
@@ -52,9 +63,15 @@ export function problemsOf(reading: Reading): readonly Problem[] {
 
 type Scalar = string | number | boolean;
 
-function scalarShape<T>(expects: string, accepts: (value: Scalar) => boolean, parse: (value: Scalar) => T): Shape<T> {
+function scalarShape<T>(
+  expects: string,
+  schema: JsonSchema,
+  accepts: (value: Scalar) => boolean,
+  parse: (value: Scalar) => T,
+): Shape<T> {
   return {
     expects,
+    schema: { description: expects, ...schema },
     read(node, path, reading) {
       if (node.kind !== "scalar" || node.value === null || !accepts(node.value)) {
         return reportWrongKind(reading, node, path, expects);
@@ -84,10 +101,14 @@ function kindOf(node: YamlNode): string {
   return typeof node.value === "string" ? "a text" : typeof node.value === "number" ? "a number" : "true or false";
 }
 
-/** A text that `parse` turns into a value; its LdapError or SettingError becomes the problem's sentence. */
-export function parsed<T>(expects: string, parse: (text: string) => T): Shape<T> {
+/**
+ * A text that `parse` turns into a value; its LdapError or SettingError becomes the problem's sentence. `pattern`: one
+ * that every such text matches, for editors, so without flags and classes of Unicode.
+ */
+export function parsed<T>(expects: string, parse: (text: string) => T, pattern = "\\S"): Shape<T> {
   return scalarShape(
     expects,
+    { type: "string", pattern },
     (value) => typeof value === "string",
     (value) => parse(value as string),
   );
@@ -95,16 +116,22 @@ export function parsed<T>(expects: string, parse: (text: string) => T): Shape<T>
 
 /** A text of one line, not empty. */
 export function text(most = 1024, expects = "a text"): Shape<string> {
-  return parsed(expects, (value) => {
+  const shape = parsed(expects, (value) => {
     if (value.trim() === "") throw new SettingError(`is empty: ${expects} is expected`);
     if (/\p{Cc}/u.test(value)) throw new SettingError("holds a control character, such as a line break or a tab");
     if ([...value].length > most) throw new SettingError(`is longer than ${most} characters`);
     return value;
   });
+  const pattern = `^[^${controls}]*[^\\s${controls}][^${controls}]*$`;
+  return { ...shape, schema: { ...shape.schema, pattern, maxLength: most } };
 }
+
+/** The control characters, as a part of a class in a pattern. */
+export const controls = "\\u0000-\\u001f\\u007f-\\u009f";
 
 export const flag: Shape<boolean> = scalarShape(
   "true or false",
+  { type: "boolean" },
   (value) => typeof value === "boolean",
   (value) => value as boolean,
 );
@@ -117,6 +144,7 @@ export interface Bounds {
 export function integer({ least, most }: Bounds): Shape<number> {
   return scalarShape(
     "a whole number",
+    { type: "integer", minimum: least, maximum: most },
     (value) => typeof value === "number",
     (value) => {
       if (!Number.isSafeInteger(value)) throw new SettingError(`${value} is not a whole number`);
@@ -127,7 +155,7 @@ export function integer({ least, most }: Bounds): Shape<number> {
 
 export function bytes(least: number): Shape<number> {
   const bounds = { least, most: Number.MAX_SAFE_INTEGER };
-  return scalarShape(sizeExpected, isTextOrNumber, (value) =>
+  return scalarShape(sizeExpected, unitSchema(sizePattern, bounds), isTextOrNumber, (value) =>
     within(parseBytes(value as string | number), bounds, formatBytes),
   );
 }
@@ -135,9 +163,14 @@ export function bytes(least: number): Shape<number> {
 /** In milliseconds. */
 export function duration(least: number): Shape<number> {
   const bounds = { least, most: longestTime };
-  return scalarShape(timeExpected, isTextOrNumber, (value) =>
+  return scalarShape(timeExpected, unitSchema(timePattern, bounds), isTextOrNumber, (value) =>
     within(parseDuration(value as string | number), bounds, formatDuration),
   );
+}
+
+/** The bounds hold for plain numbers alone: what a text comes to is more than a pattern can say. */
+function unitSchema(pattern: string, { least, most }: Bounds): JsonSchema {
+  return { type: ["string", "integer"], pattern, minimum: least, maximum: most };
 }
 
 function isTextOrNumber(value: Scalar): boolean {
@@ -152,20 +185,21 @@ function within(value: number, { least, most }: Bounds, format: (value: number) 
 
 export function oneOf<const T extends string>(words: readonly T[]): Shape<T> {
   const list = words.join(", ");
-  return parsed(`one of ${list}`, (value) => {
+  const shape = parsed(`one of ${list}`, (value) => {
     const found = words.find((word) => word === value);
     if (found === undefined) {
       throw new SettingError(`${JSON.stringify(value)} is not one of ${list}${didYouMean(value, words)}`);
     }
     return found;
   });
+  return { ...shape, schema: { enum: words } };
 }
 
 const pathText = text(4096, "a text with a path");
 
 /** A path; a relative one is relative to the folder of the configuration. */
 export const path: Shape<string> = {
-  expects: pathText.expects,
+  ...pathText,
   read(node, place, reading) {
     const found = pathText.read(node, place, reading);
     return found === undefined ? undefined : resolve(reading.folder, found);
@@ -179,6 +213,7 @@ export function listOf<T>(item: Shape<T>, atLeast: 0 | 1 = 0): Shape<T[]> {
   const expects = `a list (each item ${item.expects})`;
   return {
     expects,
+    schema: { type: "array", items: item.schema, ...(atLeast > 0 ? { minItems: atLeast } : {}) },
     read(node, path, reading) {
       if (node.kind !== "list") return reportWrongKind(reading, node, path, expects);
       if (node.items.length < atLeast) {
@@ -200,6 +235,7 @@ export function oneOrMore<T>(item: Shape<T>): Shape<T[]> {
   const expects = `${item.expects} or a list of them`;
   return {
     expects,
+    schema: { anyOf: [item.schema, list.schema] },
     read(node, path, reading) {
       if (node.kind === "list") return list.read(node, path, reading);
       const value = item.read(node, path, reading);
@@ -212,6 +248,7 @@ export function oneOrMore<T>(item: Shape<T>): Shape<T[]> {
 export function textOrMap<T>(single: Shape<T>, map: Shape<T>): Shape<T> {
   return {
     expects: `${single.expects}, or ${map.expects}`,
+    schema: { anyOf: [single.schema, map.schema] },
     read(node, path, reading) {
       if (node.kind === "list") return reportWrongKind(reading, node, path, this.expects);
       return (node.kind === "map" ? map : single).read(node, path, reading);
@@ -219,10 +256,28 @@ export function textOrMap<T>(single: Shape<T>, map: Shape<T>): Shape<T> {
   };
 }
 
+/** A list of one shape, or a map of another. */
+export function listOrMap<T>(list: Shape<T>, map: Shape<T>): Shape<T> {
+  return {
+    expects: `${list.expects}, or ${map.expects}`,
+    schema: { anyOf: [list.schema, map.schema] },
+    read(node, path, reading) {
+      if (node.kind === "scalar") return reportWrongKind(reading, node, path, this.expects);
+      return (node.kind === "map" ? map : list).read(node, path, reading);
+    },
+  };
+}
+
+/** The shape, with a sentence for whoever edits the file. */
+export function described<T>(shape: Shape<T>, sentence: string): Shape<T> {
+  return { ...shape, schema: { ...shape.schema, description: sentence } };
+}
+
 /** The shape's value, made into another. */
 export function made<T, U>(shape: Shape<T>, make: (value: T) => U): Shape<U> {
   return {
     expects: shape.expects,
+    schema: shape.schema,
     read(node, path, reading) {
       const value = shape.read(node, path, reading);
       return value === undefined ? undefined : make(value);
@@ -290,6 +345,7 @@ export function object<const F extends Fields>(
   const expects = `a map with the keys ${available}`;
   return {
     expects,
+    schema: mapSchema(fields, emptyIsDefault),
     read(node, path, reading) {
       if (node.kind !== "map") {
         if (!emptyIsDefault || node.kind !== "scalar" || node.value !== null) {
@@ -304,6 +360,25 @@ export function object<const F extends Fields>(
       return Object.fromEntries(values.filter(([, value]) => value !== undefined)) as ValuesOf<F>;
     },
   };
+}
+
+function mapSchema(fields: Fields, mayBeEmpty: boolean): JsonSchema {
+  const all = Object.entries(fields).filter(
+    ([, field]) => field.presence !== "unavailable" || field.neutral.length > 0,
+  );
+  return {
+    type: mayBeEmpty ? ["object", "null"] : "object",
+    properties: Object.fromEntries(all.map(([name, field]) => [name, fieldSchema(field)])),
+    required: all.filter(([, field]) => field.presence === "required").map(([name]) => name),
+    additionalProperties: false,
+  };
+}
+
+function fieldSchema(field: Field): JsonSchema {
+  if (field.presence === "unavailable") return { enum: field.neutral };
+  const { schema } = field.shape;
+  const isShown = field.presence === "defaulted" && typeof field.fallback !== "object";
+  return isShown ? { ...schema, default: field.fallback } : schema;
 }
 
 function reportUnknownKeys(

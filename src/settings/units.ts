@@ -10,6 +10,14 @@ export const longestTime = 24 * times.d;
 export const sizeExpected = "a size, such as 4MiB or 256KiB";
 export const timeExpected = "a time, such as 500ms, 15s, 10m or 24h";
 
+/** Patterns that each such text matches. */
+export const sizePattern = patternOf(sizes);
+export const timePattern = patternOf(times);
+
+function patternOf(units: Readonly<Record<string, number>>): string {
+  return `^\\s*\\d{1,16} ?(?:${Object.keys(units).join("|")})?\\s*$`;
+}
+
 export function parseBytes(text: string | number): number {
   return parse(text, sizes, sizeExpected);
 }

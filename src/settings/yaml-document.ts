@@ -51,10 +51,21 @@ export interface YamlEntry {
 
 export type YamlNode = YamlScalar | YamlList | YamlMap;
 
+/** The value of a key, or of one below it: `tls.key`. */
+export function nodeAt(root: YamlNode, path: string): YamlNode | undefined {
+  let node: YamlNode | undefined = root;
+  for (const name of path.split(".")) {
+    node = node?.kind === "map" ? node.entries.find(({ key }) => key === name)?.value : undefined;
+  }
+  return node;
+}
+
 export const yamlOptions = { prettyErrors: false, stringKeys: true, version: "1.2", logLevel: "error" } as const;
 
 const mostAliases = 100;
 const deepest = 100;
+/** Of the tree, what aliases repeat included: some dozens make one application. */
+const mostNodes = 1_000_000;
 
 /** Reads one document. Where the text is not YAML there is no tree, and every fault of syntax is a problem. */
 export function readYaml(text: string, file: string): { root: YamlNode } | { problems: Problem[] } {
@@ -112,6 +123,7 @@ function sentenceOf({ code, message }: YAMLError): string {
   if (code === "MULTIPLE_DOCS") return "a second document begins here: a configuration file is one YAML document";
   if (code === "TAB_AS_INDENT") return "is indented with a tab: YAML is indented with spaces";
   if (code === "TAG_RESOLVE_FAILED") return "has a YAML tag: write the value without the tag";
+  if (message.includes("call stack")) return "is nested too deep to be read";
   if (code === "BAD_DIRECTIVE") return "is a YAML directive: a configuration file has none";
   const [sentence = message] = message.split(/[:\n"']\s*|\b(?:but found|got)\b/, 1);
   return `is not YAML (${sentence.trim()})`;
@@ -130,6 +142,7 @@ class TreeBuilder {
   readonly #document: Document.Parsed;
   readonly #lines: LineCounter;
   #aliases = 0;
+  #nodes = 0;
 
   constructor(document: Document.Parsed, lines: LineCounter) {
     this.#document = document;
@@ -140,6 +153,8 @@ class TreeBuilder {
   node(node: Node | ParsedNode | null | undefined, key: Place | undefined, depth: number): YamlNode {
     const offset = node?.range?.[0] ?? 0;
     if (depth > deepest) throw new TreeFault(offset, "is nested too deep to be read");
+    this.#nodes += 1;
+    if (this.#nodes > mostNodes) throw new TreeFault(offset, `more than ${mostNodes} values are not read`);
     const at = this.#place(offset);
     if (isAlias(node)) {
       this.#aliases += 1;

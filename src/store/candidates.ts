@@ -4,7 +4,7 @@ import type { CompiledFilter } from "../model/filter-match.js";
 import type { Scope } from "../model/message.js";
 import { StoredEntry } from "./entry-row.js";
 import { idAt, keys } from "./keys.js";
-import { type Plan, plan } from "./planner.js";
+import { type Nesting, type Plan, plan } from "./planner.js";
 import { noParent, type Reading } from "./reading.js";
 import type { Row } from "./rows.js";
 
@@ -29,6 +29,8 @@ export interface CandidateOptions {
   readonly after?: number;
   /** Whether the groups of every entry will be asked for: a scan then reads them along. */
   readonly withGroups?: boolean;
+  /** How memberships are looked up where they do not count as they are kept. */
+  readonly nesting?: Nesting | undefined;
 }
 
 export function candidates(
@@ -36,10 +38,10 @@ export function candidates(
   base: StoredEntry,
   scope: Scope,
   filter: CompiledFilter,
-  { after = 0, withGroups = false }: CandidateOptions = {},
+  { after = 0, withGroups = false, nesting }: CandidateOptions = {},
 ): Candidates {
   if (scope === "base") return quick(base.id > after ? [base] : [], "the base entry");
-  const planned = plan(filter, reading);
+  const planned = plan(filter, reading, nesting);
   if (planned?.ids && planned.ids.length <= quickIds) {
     return quick(present(reading, base, scope, planned.ids, after), planned.reason);
   }

@@ -41,33 +41,56 @@ class AtHand implements Plan {
 
 const nothing: Plan = new AtHand([], "nothing can match");
 
+/** Memberships for whoever does not take them as they stand: as they are kept they would narrow too much. */
+export interface Nesting {
+  /** Every group that may count as one of this entry, ascending. */
+  groupsOf(member: number): Promise<readonly number[]>;
+  /** Every entry that may count as a member of this group, ascending. */
+  membersOf(group: number): Promise<readonly number[]>;
+}
+
+type Lookup = (node: EqualityNode, reading: Reading, nesting: Nesting | undefined) => Plan | undefined;
+
+const groupsNaming: Lookup = (node, reading, nesting) => {
+  const member = namedBy(node, reading);
+  return groupsOf(member === undefined ? [] : [member], node, reading, nesting);
+};
+
 /** Attribute types whose values are computed from memberships or names, and how they are looked up. */
-const lookups: Readonly<Record<string, (node: EqualityNode, reading: Reading) => Plan | undefined>> = {
-  member: (node, reading) => groupsOf(namedBy(node, reading), node, reading),
-  uniqueMember: (node, reading) => groupsOf(namedBy(node, reading), node, reading),
-  memberUid: (node, reading) => groupsOf(reading.withUid(node.raw.toString("utf8")), node, reading),
-  memberOf: (node, reading) => {
+const lookups: Readonly<Record<string, Lookup>> = {
+  member: groupsNaming,
+  uniqueMember: groupsNaming,
+  memberUid: (node, reading, nesting) => {
+    // Whoever asks may see one of several with this uid and not the others.
+    const members = reading.allWithUid(node.raw.toString("utf8"));
+    return members.large ? undefined : groupsOf(members.tail, node, reading, nesting);
+  },
+  memberOf: (node, reading, nesting) => {
     const group = namedBy(node, reading);
     if (group === undefined) return nothing;
-    return fromPostings(reading, keys.members(group), reading.members(group), "members of the group");
+    const members = reading.members(group);
+    // What this comes to beyond its own members shows when it is loaded; the whole is about as much work as the answer.
+    if (nesting)
+      return nested(members.count, "members of the group and of those in it", () => nesting.membersOf(group));
+    return fromPostings(reading, keys.members(group), members, "members of the group");
   },
   entryDN: (node, reading) => named(namedBy(node, reading)),
   distinguishedName: (node, reading) => named(namedBy(node, reading)),
 };
 
 /** Plans a filter; undefined where no index can help. */
-export function plan(filter: CompiledFilter, reading: Reading): Plan | undefined {
+export function plan(filter: CompiledFilter, reading: Reading, nesting?: Nesting): Plan | undefined {
   switch (filter.kind) {
     case "constant":
       return filter.value === true ? undefined : nothing;
     case "equality":
-      return planEquality(filter, reading);
+      return planEquality(filter, reading, nesting);
     case "and":
       return filter.filters
-        .map((part) => plan(part, reading))
+        .map((part) => plan(part, reading, nesting))
         .reduce((best, next) => (best && (!next || best.estimate <= next.estimate) ? best : next), undefined);
     case "or":
-      return union(filter.filters, reading);
+      return union(filter.filters, reading, nesting);
     case "present":
     case "greaterOrEqual":
     case "lessOrEqual":
@@ -79,10 +102,10 @@ export function plan(filter: CompiledFilter, reading: Reading): Plan | undefined
   }
 }
 
-function union(filters: readonly CompiledFilter[], reading: Reading): Plan | undefined {
+function union(filters: readonly CompiledFilter[], reading: Reading, nesting?: Nesting): Plan | undefined {
   const plans: Plan[] = [];
   for (const part of filters) {
-    const planned = plan(part, reading);
+    const planned = plan(part, reading, nesting);
     if (!planned) return undefined;
     plans.push(planned);
   }
@@ -108,12 +131,12 @@ function unionOf(plans: readonly Plan[]): Plan {
   };
 }
 
-function planEquality(node: EqualityNode, reading: Reading): Plan | undefined {
+function planEquality(node: EqualityNode, reading: Reading, nesting?: Nesting): Plan | undefined {
   const plans: Plan[] = [];
   for (const { type } of node.targets) {
     const lookup = lookups[type.name];
     if (lookup) {
-      const found = lookup(node, reading);
+      const found = lookup(node, reading, nesting);
       if (!found) return undefined;
       plans.push(found);
       continue;
@@ -139,11 +162,27 @@ function fromPostings(reading: Reading, head: Key, postings: Postings, reason: s
   return { estimate: count, reason, load: (most) => loadIds(reading.rows, head, postings, most) };
 }
 
-function groupsOf(member: number | undefined, node: EqualityNode, reading: Reading): Plan | undefined {
+function groupsOf(members: readonly number[], node: EqualityNode, reading: Reading, nesting?: Nesting): Plan {
+  const plans = members.map((member) => {
+    const groups = reading.groups(member);
+    return nesting
+      ? nested(groups.count, "groups around the member", () => nesting.groupsOf(member))
+      : fromPostings(reading, keys.groups(member), groups, "groups of the member");
+  });
   // A value that names nothing may still stand in groups as it was written: those are few, and found by reading.
-  if (member === undefined) return reading.danglingTotal === 0 ? nothing : danglingPlan(node, reading);
-  const groups = fromPostings(reading, keys.groups(member), reading.groups(member), "groups of the member");
-  return reading.danglingTotal === 0 ? groups : unionOf([groups, danglingPlan(node, reading)]);
+  if (reading.danglingTotal > 0) plans.push(danglingPlan(node, reading));
+  return plans.length === 0 ? nothing : unionOf(plans);
+}
+
+function nested(estimate: number, reason: string, find: () => Promise<readonly number[]>): Plan {
+  return {
+    estimate,
+    reason,
+    async load(most) {
+      const ids = await find();
+      return ids.length > most ? undefined : ids;
+    },
+  };
 }
 
 function danglingPlan(node: EqualityNode, reading: Reading): Plan {

@@ -286,8 +286,13 @@ export class Reading {
 
   /** The entry with this uid; the oldest where several have it. */
   withUid(uid: string): number | undefined {
+    return this.allWithUid(uid).tail[0];
+  }
+
+  /** All entries with this uid, the oldest first. */
+  allWithUid(uid: string): Postings {
     const type = this.schema.attributeType("uid");
-    return type && this.withValue(type, this.#uidNormal(uid)).tail[0];
+    return type ? this.withValue(type, this.#uidNormal(uid)) : noPostings;
   }
 
   #uidNormal(uid: string): string {

@@ -200,6 +200,11 @@ export class Transaction extends Reading {
   addMember(group: number, name: MemberName): boolean {
     const member = this.resolveMember(name);
     if (member === undefined) return this.#addDangling(group, this.danglingName(name), writtenName(name));
+    return this.addMemberId(group, member);
+  }
+
+  /** The same of an entry known by id. */
+  addMemberId(group: number, member: number): boolean {
     if (this.isMember(group, member)) return false;
     this.#link(group, member);
     return true;
@@ -215,9 +220,11 @@ export class Transaction extends Reading {
     return this.#forgetDangling(group, this.danglingName(name));
   }
 
-  /** Ends the membership of an entry known by id. */
-  async removeMemberId(group: number, member: number): Promise<void> {
-    if (this.isMember(group, member)) await this.#unlink(group, member);
+  /** Ends the membership of an entry known by id; false where there was none. */
+  async removeMemberId(group: number, member: number): Promise<boolean> {
+    if (!this.isMember(group, member)) return false;
+    await this.#unlink(group, member);
+    return true;
   }
 
   /** Drops the member values that name nothing. */

@@ -1,12 +1,18 @@
-// The audit trail: one JSON line for every bind, every refusal and every write. Recording never blocks and never throws;
-// lines are written in the background, in order, whole. A full disk loses nothing until `waitingBytes` are waiting,
-// and what it then loses is counted in the log.
-import { closeSync, mkdirSync, openSync, write, writeSync } from "node:fs";
-import { dirname } from "node:path";
-import { setImmediate as nextTurn } from "node:timers/promises";
-import { promisify } from "node:util";
+// The audit trail: one JSON line for every bind, every refusal and every write. Recording never blocks and never throws.
 import type { ResultCode } from "../model/result-code.js";
+import { AuditFile, type Rotation } from "./audit-file.js";
 import type { Log } from "./log.js";
+import { type Severity, Syslog, type SyslogAddress } from "./syslog.js";
+
+/** What a write did to which attributes. Names, never values; one may stand in two lists. */
+export interface AttributeChanges {
+  /** Given values, beside those that were there. */
+  readonly added?: readonly string[];
+  /** Given other values in the place of those that were there. */
+  readonly replaced?: readonly string[];
+  /** Deprived of values, of some or of all. */
+  readonly deleted?: readonly string[];
+}
 
 export interface AuditRecord {
   /** Milliseconds since 1970 UTC; written as ISO 8601. */
@@ -24,50 +30,45 @@ export interface AuditRecord {
   readonly rule: string;
   /** The number of the session. */
   readonly session: number;
-  /** What really happened, where the client is told less. Never a secret. */
+  /** What really happened, where the client is told less; of a modifyDn, the new name. Never a secret. */
   readonly detail?: string | undefined;
   /** Names of the attributes written, never values. */
   readonly attributes?: readonly string[] | undefined;
+  readonly changes?: AttributeChanges | undefined;
 }
 
-/** Lines that may wait for the disk. */
-const waitingBytes = 32 * 1024 * 1024;
-/** ms from a failed write to the next attempt. */
-const retryTime = 1000;
-
-const writeTo = promisify(write);
+export interface AuditOptions {
+  /** Not given: the file grows on. */
+  readonly rotation?: Rotation;
+  /** Where the lines go as well, or instead. */
+  readonly syslog?: SyslogAddress | undefined;
+}
 
 export class AuditTrail {
-  readonly #path: string | undefined;
+  readonly #file: AuditFile | undefined;
+  readonly #syslog: Syslog | undefined;
   readonly #log: Log;
-  #file: number | undefined;
-  #lines: string[] = [];
-  #waiting = 0;
-  /** Begun and not all written. */
-  #rest: Buffer = Buffer.alloc(0);
-  #lost = 0;
-  #failing = false;
-  #retry: NodeJS.Timeout | undefined;
-  #writing: Promise<void> | undefined;
-  readonly #atExit = (): void => this.#writeAtExit();
 
   /**
-   * Opens the file for appending, readable by its owner only, and makes its folder; throws where that fails. Without a
-   * path the records go to the log, at level info, as `audit`.
+   * Opens the file, and throws where that fails. With neither a path nor syslog the records go to the log, at level
+   * info, as `audit`.
    */
-  constructor(path: string | undefined, log: Log) {
-    this.#path = path;
+  constructor(path: string | undefined, log: Log, { rotation = { bytes: 0, files: 1 }, syslog }: AuditOptions = {}) {
     this.#log = log;
-    if (path === undefined) return;
-    this.#file = openForAppending(path);
-    process.on("exit", this.#atExit);
+    this.#file = path === undefined ? undefined : new AuditFile(path, rotation, log);
+    this.#syslog = syslog && new Syslog(syslog, log);
   }
 
   record(record: AuditRecord): void {
     try {
       const fields = fieldsOf(record);
-      if (this.#path === undefined) this.#log.info({ audit: fields }, "audit");
-      else this.#append(`${JSON.stringify(fields)}\n`);
+      if (!this.#file && !this.#syslog) {
+        this.#log.info({ audit: fields }, "audit");
+        return;
+      }
+      const text = JSON.stringify(fields);
+      this.#file?.append(`${text}\n`);
+      this.#syslog?.send({ time: record.time, severity: severityOf(record.outcome), kind: record.operation, text });
     } catch (error) {
       this.#log.error({ err: error }, "an audit record was lost");
     }
@@ -75,99 +76,21 @@ export class AuditTrail {
 
   /** Done when all that was recorded is with the operating system, or could not be written for now. */
   async flush(): Promise<void> {
-    if (this.#retry !== undefined) this.#start();
-    await this.#writing;
+    await this.#file?.flush();
   }
 
   /** Goes on in a new file of the same name, after a rotation moved the old one away; if that fails, in the old one. */
   async reopen(): Promise<void> {
-    if (this.#path === undefined || this.#file === undefined) return;
-    const old = this.#file;
-    try {
-      this.#file = openForAppending(this.#path);
-    } catch (error) {
-      this.#log.error({ err: error }, "the audit file cannot be opened anew; the old one stays in use");
-      return;
-    }
-    await this.#writing; // a line begun in the old file ends there
-    closeSync(old);
+    await this.#file?.reopen();
   }
 
   async close(): Promise<void> {
-    await this.flush();
-    clearTimeout(this.#retry);
-    process.off("exit", this.#atExit);
-    const file = this.#file;
-    this.#file = undefined;
-    if (file !== undefined) closeSync(file);
-  }
-
-  #append(line: string): void {
-    if (this.#file === undefined || this.#waiting + line.length > waitingBytes) {
-      if (this.#lost === 0) this.#log.error("audit records are being lost: the file is closed or cannot be written");
-      this.#lost += 1;
-      return;
-    }
-    this.#lines.push(line);
-    this.#waiting += line.length;
-    if (this.#retry === undefined) this.#start();
-  }
-
-  #start(): void {
-    clearTimeout(this.#retry);
-    this.#retry = undefined;
-    this.#writing ??= this.#writeAll();
-  }
-
-  async #writeAll(): Promise<void> {
-    await nextTurn(); // the records of one turn go in one write
-    try {
-      while (this.#file !== undefined && (this.#rest.length > 0 || this.#lines.length > 0)) {
-        const file = this.#file;
-        if (this.#rest.length === 0) this.#rest = this.#take();
-        while (this.#rest.length > 0) {
-          const { bytesWritten } = await writeTo(file, this.#rest);
-          this.#rest = this.#rest.subarray(bytesWritten);
-        }
-      }
-      this.#recovered();
-    } catch (error) {
-      if (!this.#failing) this.#log.error({ err: error }, "the audit file cannot be written; trying again");
-      this.#failing = true;
-      this.#retry = setTimeout(() => this.#start(), retryTime).unref();
-    } finally {
-      this.#writing = undefined; // in the same breath as the last look at the lines: what comes now starts anew
-    }
-  }
-
-  #take(): Buffer {
-    const batch = Buffer.from(this.#lines.join(""));
-    this.#lines = [];
-    this.#waiting = 0;
-    return batch;
-  }
-
-  #recovered(): void {
-    if (this.#failing || this.#lost > 0) this.#log.warn({ lost: this.#lost }, "the audit file is written again");
-    this.#failing = false;
-    this.#lost = 0;
-  }
-
-  /** What waits. A write under way is left to the operating system; to repeat it could double its lines. */
-  #writeAtExit(): void {
-    if (this.#file === undefined) return;
-    try {
-      if (this.#retry !== undefined) writeSync(this.#file, this.#rest);
-      if (this.#lines.length > 0) writeSync(this.#file, this.#take());
-    } catch {
-      // Nobody is left to tell.
-    }
+    await Promise.all([this.#file?.close(), this.#syslog?.close()]);
   }
 }
 
-function openForAppending(path: string): number {
-  mkdirSync(dirname(path), { recursive: true });
-  return openSync(path, "a", 0o600);
+function severityOf(outcome: ResultCode): Severity {
+  return outcome === "success" || outcome === "compareTrue" ? "notice" : "warning";
 }
 
 function fieldsOf(record: AuditRecord): Record<string, unknown> {
@@ -183,5 +106,6 @@ function fieldsOf(record: AuditRecord): Record<string, unknown> {
     session: record.session,
     detail: record.detail,
     attributes: record.attributes,
+    changes: record.changes,
   };
 }

@@ -113,7 +113,7 @@ describe("a user", () => {
     expect((await client.bindUser("kate")).code).toBe(0);
     const other = await Conversation.as("wide", server, "127.0.0.2");
     expect(await other.bindUser("kate")).toMatchObject(invalid);
-    expect(lastAudit()).toMatchObject({ application: "wide", rule: "not allowed to log in here" });
+    expect(lastAudit()).toMatchObject({ application: "wide", rule: "not in a login group" });
     expect((await other.bindUser("ann")).code).toBe(0);
   });
 
@@ -123,7 +123,7 @@ describe("a user", () => {
     expect((await from("127.0.0.2", "leo")).answer.code).toBe(0);
     expect(lastAudit()).toMatchObject({ application: "there" });
     expect((await from("127.0.0.3", "leo")).answer).toMatchObject(invalid);
-    expect(lastAudit()).toMatchObject({ rule: "not allowed to log in here" });
+    expect(lastAudit()).toMatchObject({ rule: "not in a login group" });
   });
 
   test("logs in as a member of a login group, directly and through other groups", async () => {
@@ -222,6 +222,17 @@ describe("a user", () => {
       expect(await client.bind(dn, "x")).toMatchObject(invalid);
     }
   });
+});
+
+test("a user is disabled over LDAP, and let in again", async () => {
+  const manager = await Conversation.as("manager", server);
+  const user = await Conversation.with(server);
+  expect(await user.bindUser("leo")).toMatchObject({ code: 0 });
+  expect(await manager.modify(userDn("leo"), ["replace", "nsAccountLock", "TRUE"])).toMatchObject({ code: 0 });
+  expect(await user.bindUser("leo")).toMatchObject({ code: 49, message: "the name or the password is wrong" });
+  expect((await manager.search({ filter: "(nsAccountLock=true)" })).dns).toEqual([userDn("leo")]);
+  expect(await manager.modify(userDn("leo"), ["delete", "nsAccountLock"])).toMatchObject({ code: 0 });
+  expect(await user.bindUser("leo")).toMatchObject({ code: 0 });
 });
 
 describe("what is no login", () => {

@@ -296,7 +296,7 @@ test("a write leaves one line: who, what, where, and which attributes", async ()
   await client.modify(dn, ["replace", "mail", "a@b.c"], ["replace", "MAIL", "d@e.f"]);
   expect(last()).toMatchObject({ ...common, operation: "modify", attributes: ["mail"] });
   await client.rename(dn, "uid=renamed");
-  expect(last()).toMatchObject({ ...common, operation: "modifyDn", detail: "uid=renamed" });
+  expect(last()).toMatchObject({ ...common, operation: "modifyDn", detail: userDn("renamed") });
   await client.remove(userDn("renamed"));
   expect(last()).toMatchObject({ ...common, target: userDn("renamed"), operation: "delete" });
 });

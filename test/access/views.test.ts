@@ -142,6 +142,22 @@ describe("a hidden entry", () => {
     expect(await admin.remove(group)).toMatchObject({ code: 0 });
   });
 
+  test("does not keep a group from becoming something else", async () => {
+    shop = await Conversation.as("shop", server);
+    const admin = await Conversation.as("manager", server);
+    const both = { objectClass: ["inetOrgPerson", "posixGroup"], sn: "x", gidNumber: "7", departmentNumber: "sales" };
+    const group = groupDn("shop-both");
+    const becomeUser = [
+      ["delete", "objectClass", "posixGroup"],
+      ["delete", "gidNumber"],
+    ] as const;
+    expect(await admin.add(group, { ...both, memberUid: ["ann", "hugo"] })).toMatchObject({ code: 0 });
+    expect(await shop.modify(group, ...becomeUser)).toMatchObject({ code: 65 });
+    expect(await shop.modify(group, ["delete", "memberUid", "hugo"])).toMatchObject({ code: 0 });
+    expect(await shop.modify(group, ...becomeUser)).toMatchObject({ code: 0 });
+    expect(await admin.remove(group)).toMatchObject({ code: 0 });
+  });
+
   test("is not made by who could not see it", async () => {
     shop = await Conversation.as("shop", server);
     const person = { objectClass: "inetOrgPerson", cn: "x", sn: "x" };
@@ -267,6 +283,24 @@ describe("a hidden attribute", () => {
     expect(answer.message).not.toContain("loginShell");
     const admin = await Conversation.as("manager", server);
     expect((await admin.modify(userDn("ben"), ...changes)).message).toContain("loginShell");
+  });
+
+  test("does not decide by its values which classes can go", async () => {
+    const client = await Conversation.as("numberless", server);
+    const admin = await Conversation.as("manager", server);
+    const posix = { uidNumber: "7", gidNumber: "7", homeDirectory: "/" };
+    const person = { objectClass: ["inetOrgPerson", "posixAccount"], cn: "x", sn: "x", ...posix };
+    const answers = [];
+    for (const loginShell of [[], ["/bin/sh"]]) {
+      expect(
+        await admin.add(userDn("shell"), loginShell.length > 0 ? { ...person, loginShell } : person),
+      ).toMatchObject({ code: 0 });
+      const types = Object.keys(posix).map((type) => ["delete", type] as const);
+      answers.push(await client.modify(userDn("shell"), ["delete", "objectClass", "posixAccount"], ...types));
+      expect(await admin.remove(userDn("shell"))).toMatchObject({ code: 0 });
+    }
+    expect(answers[0]).toMatchObject({ code: 65, message: expect.stringContaining("not shown here") });
+    expect(answers[1]).toMatchObject({ code: 65, message: answers[0]!.message });
   });
 
   test("may be a membership", async () => {

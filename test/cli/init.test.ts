@@ -7,7 +7,13 @@ test("init writes a configuration that is right, and says the administrator's pa
   const folder = await temporaryFolder();
   const { code, stdout } = await gatehouse(["init", "conf", "--suffix", "dc=acme,dc=com"], { folder });
   expect(code).toBe(0);
-  expect((await readdir(join(folder, "conf"))).sort()).toEqual(["applications.yaml", "directory.ldif", "server.yaml"]);
+  expect((await readdir(join(folder, "conf"))).sort()).toEqual([
+    "applications.schema.json",
+    "applications.yaml",
+    "directory.ldif",
+    "server.schema.json",
+    "server.yaml",
+  ]);
   expect(stdout).toMatch(/cn=admin,ou=applications,dc=acme,dc=com\n {2}[A-Za-z2-9]{24}\n$/);
   for (const name of await readdir(join(folder, "conf"))) {
     expect((await stat(join(folder, "conf", name))).mode & 0o777).toBe(0o600);

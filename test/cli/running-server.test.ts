@@ -54,13 +54,31 @@ describe("app", () => {
     }
   });
 
+  test("test of a user asks the server, by the rules that it has in force", async () => {
+    const password = `userPassword: {SSHA}${"A".repeat(32)}`;
+    const { folder } = await serving(units + person("ann", password));
+    const asked = ["app", "test", "wiki", "127.0.0.1", "ann"];
+    const allowed = await gatehouse(asked, { folder });
+    expect(allowed).toMatchObject({ code: 0, stderr: "through the running server at ldapi://gatehouse.sock\n" });
+    expect(allowed.stdout).toMatch(/yes {2}uid=ann,.* is there\n[\s\S]*\nallowed, with the user's password\n$/);
+    const text = await read(folder, "config/applications.yaml");
+    await write(folder, "config/applications.yaml", text.replace("read-write\n", "read-write\n    login: []\n"));
+    expect(await gatehouse(asked, { folder })).toMatchObject({ code: 0 });
+    expect(await gatehouse(["reload"], { folder })).toMatchObject({ code: 0 });
+    const refused = await gatehouse(asked, { folder });
+    expect(refused).toMatchObject({ code: 1 });
+    expect(refused.stdout).toContain("no   nobody may log in (login: [])\nrefused\n");
+    const other = await gatehouse(["app", "test", "wiki", "10.0.0.1", "ann"], { folder });
+    expect(other.stdout).toContain("no   10.0.0.1 is in none of its addresses");
+  });
+
   test("add says how to go on where no server can be reached", async () => {
     const folder = await installation();
     const args = ["app", "add", "shop", "--address", "127.0.0.1"];
-    expect((await gatehouse(args, { folder })).stdout).toContain("A running server takes it in at SIGHUP.");
+    expect((await gatehouse(args, { folder })).stdout).toContain("A running server takes it in within a few seconds.");
     await withSocket(folder);
     args[2] = "mail";
-    expect((await gatehouse(args, { folder })).stdout).toContain("A running server takes it in at SIGHUP.");
+    expect((await gatehouse(args, { folder })).stdout).toContain("A running server takes it in within a few seconds.");
   });
 });
 

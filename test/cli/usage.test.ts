@@ -1,6 +1,7 @@
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { sentencesOf } from "../../src/cli/failure.js";
-import { gatehouse, installation, write } from "./gatehouse.js";
+import { gatehouse, installation, read, write } from "./gatehouse.js";
 
 test.each([
   [[], "Usage: gatehouse"],
@@ -10,6 +11,7 @@ test.each([
   [["check", "--config"], "argument missing"],
   [["import"], "missing required argument 'file'"],
   [["import", "a.ldif", "b.ldif"], "too many arguments"],
+  [["schema", "seed"], "Allowed choices are server, applications"],
   [["app"], "Usage: gatehouse app"],
   [["app", "add", "wiki"], "--address"],
   [["app", "add", "wiki", "--address", "10.0.0.0/33"], "is not an address range"],
@@ -33,7 +35,9 @@ test.each([
   ["import"],
   ["export"],
   ["verify"],
+  ["audit"],
   ["hash"],
+  ["schema"],
   ["app", "list"],
   ["app", "add"],
   ["app", "remove"],
@@ -113,6 +117,11 @@ test.each([
   const { code, stdout, stderr } = await gatehouse(["hash"], { input });
   expect(stderr).toContain(sentence);
   expect([code, stdout]).toEqual([1, ""]);
+});
+
+test.each(["server", "applications"])("schema %s prints what stands beside the sample", async (name) => {
+  const shipped = await read(join(import.meta.dirname, "../../config"), `${name}.schema.json`);
+  expect(await gatehouse(["schema", name])).toEqual({ code: 0, stdout: shipped, stderr: "" });
 });
 
 test("help shows the help of a command", async () => {

@@ -34,6 +34,25 @@ describeWith("OpenLDAP's tools", { programs, inCi: true }, () => {
     expect(refused).toMatchObject({ code: 50, stdout: expect.stringContaining("result: 50 Insufficient access") });
   });
 
+  test("ldapsearch and ldapwhoami work below an application's own branch as below the suffix", async () => {
+    const branch = applicationDn("tracker");
+    const inBranch = async (...args: string[]) => {
+      const way = ["-LLL", "-o", "ldif-wrap=no", ...as("tracker"), "-b", branch];
+      return run("ldapsearch", [...way, ...args]);
+    };
+    const found = await inBranch(`(memberOf=cn=engineering,ou=groups,${branch})`, "1.1");
+    expect(dns(found)).toEqual(["ann", "ben", "cora", "dan"].map((uid) => `uid=${uid},ou=people,${branch}`));
+    const below = dns(await inBranch("-s", "children", "1.1"));
+    expect(below).toHaveLength(19);
+    expect(new Set(dns(await inBranch("-E", "pr=4/noprompt", "1.1")))).toEqual(new Set([branch, ...below]));
+    const user = `uid=ella,ou=people,${branch}`;
+    const login = ["-x", "-H", server.url, "-D", user, "-w", "ella-secret"];
+    expect(await run("ldapwhoami", login)).toMatchObject({ code: 0, stdout: `dn:${user}\n` });
+    // Hugo is in no group of tracker: the console and the wiki, at the same address, do not let him in by this name.
+    const other = ["-x", "-H", server.url, "-D", `uid=hugo,ou=people,${branch}`, "-w", "hugo-secret"];
+    expect(await run("ldapwhoami", other)).toMatchObject({ code: 49 });
+  });
+
   test.each(["500/noprompt", "5/noprompt", "1/noprompt"])("ldapsearch walks pages of %s", async (size) => {
     for (const critical of ["", "!"]) {
       const found = await search("-E", `${critical}pr=${size}`, "-b", suffix, "(objectClass=*)", "1.1");

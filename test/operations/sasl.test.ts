@@ -211,10 +211,10 @@ describe("on the Unix socket", () => {
 
   test("what the server as a whole does is for the local administrator alone", async () => {
     const { client, server } = await local();
-    const { reloadOid, exportOid } = await import("../../src/operations/administration.js");
+    const { reloadOid, exportOid, explainOid, statusOid } = await import("../../src/operations/administration.js");
     client.send(send.bind(1, "cn=console,ou=applications,dc=example,dc=com", "console-secret"));
     expect(await client.result(1)).toMatchObject({ code: 0 });
-    for (const [n, oid] of [reloadOid, exportOid].entries()) {
+    for (const [n, oid] of [reloadOid, exportOid, explainOid, statusOid].entries()) {
       client.send(send.extended(n + 2, oid));
       expect(await client.result(n + 2)).toMatchObject({ code: 50 });
     }

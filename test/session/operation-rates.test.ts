@@ -16,6 +16,31 @@ test("what one second allows may come at once; what comes then rests until there
   expect(rates.charge("wiki", 2300)).toBe(0);
 });
 
+test("an application's own limit holds beside the server's, and the narrower wins", () => {
+  const rates = new OperationRates(10);
+  expect(rates.isLimited()).toBe(true);
+  for (let n = 0; n < 2; n++) expect(rates.charge("wiki", 0, 2)).toBe(0);
+  expect(rates.charge("wiki", 0, 2)).toBe(500);
+  for (let n = 0; n < 10; n++) expect(rates.charge("tracker", 0, 20)).toBe(0);
+  expect(rates.charge("tracker", 0, 20)).toBe(100);
+});
+
+test("where the server has no limit an application is held to its own, and no other to any", () => {
+  const rates = new OperationRates(0);
+  expect([rates.isLimited(), rates.isLimited(1)]).toEqual([false, true]);
+  expect(rates.charge("wiki", 0, 1)).toBe(0);
+  expect(rates.charge("wiki", 0, 1)).toBe(1000);
+  for (let n = 0; n < 100; n++) expect(rates.charge("tracker", 0)).toBe(0);
+});
+
+test("a limit that was narrowed or lifted holds from the next operation on", () => {
+  const rates = new OperationRates(0);
+  expect(rates.charge("wiki", 0, 100)).toBe(0);
+  expect(rates.charge("wiki", 0, 1)).toBe(0);
+  expect(rates.charge("wiki", 0, 1)).toBe(1000);
+  expect(rates.charge("wiki", 0)).toBe(0);
+});
+
 test("an application that rests keeps no other waiting", () => {
   const rates = new OperationRates(1);
   expect(rates.charge("wiki", 0)).toBe(0);

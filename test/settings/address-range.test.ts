@@ -20,6 +20,14 @@ describe("a range contains", () => {
     ["fe80::/10", "fe80::1%eth0"],
     ["64:ff9b::192.0.2.1", "64:ff9b::c000:201"],
     ["::/0", "2001:db8::1"],
+    ["192.0.2.10-192.0.2.40", "192.0.2.10"],
+    ["192.0.2.10-192.0.2.40", "192.0.2.40"],
+    ["192.0.2.10 - 192.0.2.40", "::ffff:192.0.2.39"],
+    ["::ffff:192.0.2.10-192.0.2.40", "192.0.2.11"],
+    ["2001:db8::a-2001:db8::1:0", "2001:db8::ffff"],
+    ["any", "192.0.2.1"],
+    ["any", "2001:db8::1"],
+    ["any", "::ffff:192.0.2.1"],
   ])("%s the address %s", (range, address) => {
     expect(AddressRange.parse(range).contains(address)).toBe(true);
   });
@@ -37,6 +45,11 @@ describe("a range contains", () => {
     ["127.0.0.1", "127.1"],
     ["127.0.0.1", "127.0.0.1 "],
     ["::/0", "::1::2"],
+    ["192.0.2.10-192.0.2.40", "192.0.2.9"],
+    ["192.0.2.10-192.0.2.40", "192.0.2.41"],
+    ["192.0.2.10-192.0.2.40", "::c000:220"],
+    ["2001:db8::a-2001:db8::1:0", "2001:db8::1:1"],
+    ["any", "unknown"],
   ])("%s never the text %s", (range, address) => {
     expect(AddressRange.parse(range).contains(address)).toBe(false);
   });
@@ -71,6 +84,12 @@ describe("what is no range is refused with a sentence that says what would be ri
     "1:2:3:4:5:6:7:1.2.3.4",
     "10.0.0.*",
     "::ffff:1.2.3.256",
+    "192.0.2.10-",
+    "-192.0.2.10",
+    "192.0.2.10-40",
+    "192.0.2.10-192.0.2.20-192.0.2.30",
+    "fe80::1%eth0-fe80::2",
+    "Any",
   ])("%j is no address", (text) => {
     expect(() => AddressRange.parse(text)).toThrow(/ is not an address range: .*such as 192\.0\.2\.10/);
   });
@@ -80,12 +99,22 @@ describe("what is no range is refused with a sentence that says what would be ri
   });
 });
 
+test.each([
+  ["192.0.2.40-192.0.2.10", "ends before it begins: write 192.0.2.10-192.0.2.40"],
+  ["192.0.2.10-::1", "goes from IPv4 to IPv6: write two ranges"],
+])("the range %s %s", (text, sentence) => {
+  expect(() => AddressRange.parse(text)).toThrow(`${JSON.stringify(text)} ${sentence}`);
+});
+
 test("a range is shown masked and in its one spelling", () => {
   const shown = (text: string) => String(AddressRange.parse(text));
   expect(shown("198.51.100.7/24")).toBe("198.51.100.0/24");
   expect(shown("::ffff:198.51.100.7/120")).toBe("198.51.100.0/24");
   expect(shown("192.0.2.1/32")).toBe("192.0.2.1");
   expect(shown("2001:0DB8:0:0::1/64")).toBe("2001:db8::/64");
+  expect(shown("2001:0db8::a - 2001:db8:0::B")).toBe("2001:db8::a-2001:db8::b");
+  expect(shown("192.0.2.1-192.0.2.1")).toBe("192.0.2.1");
+  expect(shown("any")).toBe("any");
   expect(JSON.stringify([AddressRange.parse("::1")])).toBe('["::1"]');
 });
 

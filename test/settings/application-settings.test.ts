@@ -39,18 +39,24 @@ test("every key is read", () => {
       addresses: "[192.0.2.10, 198.51.100.7/24, '::1']",
       login: "[wiki-users]",
       enabled: "false",
-      requireTls: "false",
-      view: '{ users: "(departmentNumber=sales)", groups: "(cn=wiki-*)", hideAttributes: [telephoneNumber], lowercase: false, nestedGroups: keep }',
+      requireTls: "true",
+      limits: "{ operationsPerSecond: 50, connections: 20, sizeLimit: 1000, timeLimit: 10s, pageSize: 500 }",
+      view: '{ users: "(departmentNumber=sales)", groups: "(cn=wiki-*)", hideAttributes: [telephoneNumber], lowercase: true, nestedGroups: flatten, disabledUsers: hide }',
     }),
   );
   expect(wiki).toMatchObject({
     description: "The wiki",
-    login: ["wiki-users"],
+    login: { groups: ["wiki-users"], timeZone: "UTC" },
     enabled: false,
+    requireTls: true,
+    limits: { operationsPerSecond: 50, connections: 20, sizeLimit: 1000, timeLimit: 10_000, pageSize: 500 },
     view: {
       users: { kind: "equality", attribute: "departmentNumber", value: Buffer.from("sales") },
       groups: { kind: "substrings", attribute: "cn", initial: Buffer.from("wiki-") },
       hideAttributes: ["telephoneNumber"],
+      lowercase: true,
+      nestedGroups: "flatten",
+      disabledUsers: "hide",
     },
   });
   expect(wiki?.passwords).toHaveLength(2);
@@ -58,7 +64,50 @@ test("every key is read", () => {
 });
 
 test("nobody may log in where the list of groups is empty", () => {
-  expect(applications(withLines({ login: "[]" }))[0]?.login).toEqual([]);
+  expect(applications(withLines({ login: "[]" }))[0]?.login?.groups).toEqual([]);
+});
+
+test("who may log in is said by groups, days, hours and addresses", () => {
+  const login = `
+      groups: [wiki-users, "cn=all,ou=teams,dc=example,dc=com"]
+      days: [mon-wed, sat]
+      hours: ["08:00-18:00", "22:00-06:00"]
+      timeZone: europe/berlin
+      addresses: [10.0.0.0/8]
+      message: outside of office hours`;
+  expect(applications(withLines({ login }))[0]?.login).toEqual({
+    groups: ["wiki-users", "cn=all,ou=teams,dc=example,dc=com"],
+    days: new Set([0, 1, 2, 5]),
+    hours: [
+      { from: 480, to: 1080 },
+      { from: 1320, to: 360 },
+    ],
+    timeZone: "Europe/Berlin",
+    addresses: [expect.objectContaining({ text: "10.0.0.0/8" })],
+    message: "outside of office hours",
+  });
+  expect(problems(withLines({ login: '{ days: moon, hours: "8-18", timeZone: Mars, addresses: [] }' }))).toEqual([
+    expect.stringContaining(
+      '"moon" is no day of the week: write one of mon, tue, wed, thu, fri, sat, sun, or a range such as mon-fri',
+    ),
+    expect.stringContaining('"8-18" is no time of day: write a range such as 08:00-18:00'),
+    expect.stringContaining('"Mars" is no time zone: write a name such as Europe/Berlin, or UTC'),
+    expect.stringContaining("is an empty list"),
+  ]);
+});
+
+test("attributes and subtrees narrow what may be read and written", () => {
+  const access =
+    '{ users: [read, modify], readable: [cn, "sn*", "*Number"], writable: [mail], subtrees: ["ou=people,dc=example,dc=com"] }';
+  const { readable, writable, subtrees } = applications(withLines({ access }))[0]!.rights;
+  expect([...readable!]).toEqual(expect.arrayContaining(["cn", "sn", "telephoneNumber", "employeeNumber"]));
+  expect([...writable!]).toEqual(["mail"]);
+  expect(subtrees?.map(String)).toEqual(["ou=people,dc=example,dc=com"]);
+  expect(problems(withLines({ access: '{ users: [read], readable: [nmae, "zz*"], subtrees: ["people"] }' }))).toEqual([
+    expect.stringContaining('"nmae" is not an attribute of the schema (did you mean "name"?)'),
+    expect.stringContaining('no attribute of the schema matches "zz*"'),
+    expect.stringContaining("subtrees[0]"),
+  ]);
 });
 
 describe("access gives the rights", () => {
@@ -99,33 +148,34 @@ test("every fault is reported at once, each at its place", () => {
     addresses: []
     access: { users: [read, serach], group: [read] }
     login: wiki-users
-    view: { users: "(cn=", hideAttributes: ["tele phone"], lowercase: true, nestedGroups: flatten }
-    requireTls: true
+    view: { users: "(cn=", hideAttributes: ["tele phone"], lowercase: 1, nestedGroups: flaten }
+    requireTls: maybe
     enabled: yes
-    limits: {}
+    limits: { sizeLimit: 0, connections: many }
 `),
   ).toEqual([
     'applications.yaml:2:5  applications[0]: the key "password" is missing: a hash such as {BCRYPT}$2b$… or a list of them is expected',
     'applications.yaml:3:5  applications[0]: unknown key "pasword" (did you mean "password"?)',
     'applications.yaml:4:17  applications[0].addresses[0]: "10.0.0.0/33" is not an address range: the number after the slash is from 0 to 32',
-    'applications.yaml:4:32  applications[0].addresses[1]: "10.0.0" is not an address range: write an IPv4 or IPv6 address, such as 192.0.2.10, or a range, such as 198.51.100.0/24 or 2001:db8::/32',
-    'applications.yaml:4:40  applications[0].addresses[2]: is a number: an address such as "192.0.2.10" or "198.51.100.0/24" is expected',
+    'applications.yaml:4:32  applications[0].addresses[1]: "10.0.0" is not an address range: write an IPv4 or IPv6 address, such as 192.0.2.10, or a range, such as 198.51.100.0/24, 2001:db8::/32 or 192.0.2.10-192.0.2.40, or any',
+    'applications.yaml:4:40  applications[0].addresses[2]: is a number: an address such as "192.0.2.10" or "198.51.100.0/24", or a host name such as wiki.example.com is expected',
     'applications.yaml:5:13  applications[0].access: "reed" is not one of login, read, read-write, admin (did you mean "read"?)',
     'applications.yaml:6:11  applications[1].name: "WIKI" in line 6 is already the name of the application in line 2, ignoring case',
     expect.stringMatching(
       /^applications.yaml:7:\d+ {2}applications\[1\]\.password\[1\]: is not a hash: clear text is not kept here; .*`gatehouse hash`.*`gatehouse app password NAME`$/,
     ),
-    'applications.yaml:8:16  applications[1].addresses: is an empty list: at least one item, an address such as "192.0.2.10" or "198.51.100.0/24", is expected',
+    'applications.yaml:8:16  applications[1].addresses: is an empty list: at least one item, an address such as "192.0.2.10" or "198.51.100.0/24", or a host name such as wiki.example.com, is expected',
     'applications.yaml:9:29  applications[1].access.users[1]: "serach" is not one of read, add, modify, remove',
     'applications.yaml:9:38  applications[1].access: unknown key "group" (did you mean "groups"?)',
-    "applications.yaml:10:12  applications[1].login: is a text: a list (each item a text) is expected",
+    "applications.yaml:10:12  applications[1].login: is a text: a list (each item a text), or a map with the keys groups, days, hours, timeZone, addresses, message is expected",
     expect.stringMatching(/^applications.yaml:11:20 {2}applications\[1\]\.view\.users: .+/),
     'applications.yaml:11:45  applications[1].view.hideAttributes[0]: "tele phone" is not the name of an attribute, such as telephoneNumber',
-    "applications.yaml:11:60  applications[1].view.lowercase: is not available in this version",
-    "applications.yaml:11:77  applications[1].view.nestedGroups: is not available in this version",
-    "applications.yaml:12:5  applications[1].requireTls: is not available in this version",
+    "applications.yaml:11:71  applications[1].view.lowercase: is a number: true or false is expected",
+    'applications.yaml:11:88  applications[1].view.nestedGroups: "flaten" is not one of keep, flatten, hide (did you mean "flatten"?)',
+    "applications.yaml:12:17  applications[1].requireTls: is a text: true or false is expected",
     "applications.yaml:13:14  applications[1].enabled: is a text: true or false is expected",
-    "applications.yaml:14:5  applications[1].limits: is not available in this version",
+    "applications.yaml:14:26  applications[1].limits.sizeLimit: 0 is too small: it is at least 1",
+    "applications.yaml:14:42  applications[1].limits.connections: is a text: a whole number is expected",
   ]);
 });
 
@@ -227,4 +277,17 @@ test("a filter of a view names attributes of the schema alone", () => {
   expect(seeing("(|(cn=a)(!(departmentNumbr=sales)))")).toEqual([
     'applications.yaml:6:20  applications[0].view.users: "departmentNumbr" is not an attribute of the schema (did you mean "departmentNumber"?)',
   ]);
+});
+
+test("addresses are addresses, ranges, any, and host names", () => {
+  const [wiki] = applications(
+    withLines({
+      addresses: "[192.0.2.1-192.0.2.5, any, Wiki.Example.COM., 198.51.100.0/24]",
+      login: "{ addresses: [192.0.2.1-192.0.2.3] }",
+    }),
+  );
+  expect(wiki?.addresses.map(String)).toEqual(["192.0.2.1-192.0.2.5", "any", "198.51.100.0/24"]);
+  expect(wiki?.hosts.map(String)).toEqual(["wiki.example.com"]);
+  expect(wiki?.login?.addresses?.map(String)).toEqual(["192.0.2.1-192.0.2.3"]);
+  expect(problems(withLines({ login: "{ addresses: [wiki.example.com] }" }))).toHaveLength(1);
 });

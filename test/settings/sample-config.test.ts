@@ -145,9 +145,9 @@ describe("a configuration that is not there", () => {
   test("the seed must be there as well, and be a file", async () => {
     await inCopy(async (copy) => {
       await rm(join(copy, "example.ldif"));
-      expect(await problems(copy)).toEqual(["DIR/server.yaml:21:7  seed: DIR/example.ldif: there is no such file"]);
+      expect(await problems(copy)).toEqual(["DIR/server.yaml:22:7  seed: DIR/example.ldif: there is no such file"]);
       await writeFile(join(copy, "server.yaml"), serverText.replace("example.ldif", "."));
-      expect(await problems(copy)).toEqual(["DIR/server.yaml:21:7  seed: DIR is not a file: an LDIF file is expected"]);
+      expect(await problems(copy)).toEqual(["DIR/server.yaml:22:7  seed: DIR is not a file: an LDIF file is expected"]);
     });
   });
 

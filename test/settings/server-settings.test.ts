@@ -27,7 +27,7 @@ test("three keys are enough, and the rest has defaults", () => {
   expect(found.storePath).toBe("/etc/data");
   expect(found.limits).toEqual(defaultLimits);
   expect(found.passwords).toEqual({ scheme: "bcrypt", cost: 10 });
-  expect(found.log).toEqual({ level: "info" });
+  expect(found.log).toEqual({ level: "info", auditBytes: 64 * 1024 * 1024, auditFiles: 10 });
   expect(found.seed).toBeUndefined();
 });
 
@@ -36,13 +36,19 @@ test("every key is read, with units", () => {
 seed: seed.ldif
 passwords: { cost: 12 }
 limits: { messageBytes: 8MiB, timeLimit: 0, idleTime: 24h, connections: 5 }
-log: { level: debug, audit: /var/log/audit.log }
+log: { level: debug, audit: /var/log/audit.log, auditBytes: 1MiB, auditFiles: 3, syslog: "tcp://logs.example.com" }
 `);
   expect(found).toMatchObject({
     seed: "/etc/gatehouse/seed.ldif",
     passwords: { scheme: "bcrypt", cost: 12 },
     limits: { ...defaultLimits, messageBytes: 8 * 1024 * 1024, timeLimit: 0, idleTime: 86_400_000, connections: 5 },
-    log: { level: "debug", audit: "/var/log/audit.log" },
+    log: {
+      level: "debug",
+      audit: "/var/log/audit.log",
+      auditBytes: 1024 * 1024,
+      auditFiles: 3,
+      syslog: { protocol: "tcp", host: "logs.example.com", port: 514 },
+    },
   });
 });
 
@@ -144,7 +150,7 @@ describe("the PROXY protocol", () => {
     [
       "proxyProtocol: { trusted: [10.0.0.5, 10.0.0.0/33, balancer] }",
       '4:38  proxyProtocol.trusted[1]: "10.0.0.0/33" is not an address range: the number after the slash is from 0 to 32',
-      '4:51  proxyProtocol.trusted[2]: "balancer" is not an address range: write an IPv4 or IPv6 address, such as 192.0.2.10, or a range, such as 198.51.100.0/24 or 2001:db8::/32',
+      '4:51  proxyProtocol.trusted[2]: "balancer" is not an address range: write an IPv4 or IPv6 address, such as 192.0.2.10, or a range, such as 198.51.100.0/24, 2001:db8::/32 or 192.0.2.10-192.0.2.40, or any',
     ],
   ])("%s is wrong", (line, ...expected) => {
     expect(problems(`${least}${line}\n`)).toEqual(expected.map((sentence) => `server.yaml:${sentence}`));

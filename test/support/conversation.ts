@@ -85,12 +85,12 @@ export class Conversation {
   }
 
   /** Connects; ends with the test. */
-  static async with(server: StartedServer, localAddress?: string): Promise<Conversation> {
+  static async with(server: Pick<StartedServer, "port">, localAddress?: string): Promise<Conversation> {
     return new Conversation(await RawClient.connect(server.port, localAddress));
   }
 
   /** Connects and binds as an application of this name. */
-  static async as(name: string, server: StartedServer, localAddress?: string): Promise<Conversation> {
+  static async as(name: string, server: Pick<StartedServer, "port">, localAddress?: string): Promise<Conversation> {
     const conversation = await Conversation.with(server, localAddress);
     await conversation.mustBind(applicationDn(name), `${name}-secret`);
     return conversation;

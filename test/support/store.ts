@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterEach, expect } from "vitest";
 import type { Application } from "../../src/access/application.js";
 import { ComputedAttributes } from "../../src/access/computed-attributes.js";
+import { Contact } from "../../src/access/contact.js";
 import { type EntryContent, entryContent } from "../../src/access/entry-content.js";
 import { Permissions } from "../../src/access/permissions.js";
 import { Sight } from "../../src/access/sight.js";
@@ -281,9 +282,13 @@ const administrator: Application = {
     name: "test",
     passwords: [],
     addresses: [],
+    hosts: [],
     rights: accessPresets.admin,
     enabled: true,
+    requireTls: false,
+    limits: {},
   },
+  contact: new Contact(),
 };
 
 const computedAttributes = new Map<Schema, ComputedAttributes>();
@@ -305,7 +310,7 @@ export function adminScope(schema: Schema = standardSchema): FilterScope {
 
 /** The moment through the eyes of an administrator. */
 export function adminSight(moment: Reading): Sight {
-  return new Sight(moment, adminPermissions(moment.schema), computedFor(moment.schema));
+  return new Sight(moment, adminPermissions(moment.schema), computedFor(moment.schema), Date.now());
 }
 
 /** An entry as an administrator sees it, with its memberships at hand. */

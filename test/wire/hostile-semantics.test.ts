@@ -209,7 +209,7 @@ test("a client that is gone in the middle of an answer keeps nobody waiting, whe
 
 test("a search that fails when part of it is sent ends with one result, and the connection goes on", async () => {
   let readings = Number.POSITIVE_INFINITY;
-  // A search reads it when it comes, when it begins to send, and between its first entries and the next.
+  // A search reads it for its view, when it comes, when it begins to send, and between its first entries and the next.
   const clock = () => {
     readings--;
     if (readings === 0) throw new Error("the clock is broken");
@@ -217,7 +217,7 @@ test("a search that fails when part of it is sent ends with one result, and the 
   };
   const broken = await startedServer({ clock, expectsErrors: true, seed: directory() });
   const client = await bound(broken.port);
-  readings = 3;
+  readings = 4;
   client.send(send.search(2, { base: people, scope: 1 }));
   const { entries, results } = summary(await client.until(2));
   expect(entries).toBeGreaterThan(0);
