@@ -23,7 +23,14 @@ export function serve(program: Command): void {
     let reload = (): void => {};
     process.on("SIGHUP", () => reload());
     const settings = await settingsOf(config);
-    const log = createLog({ level: settings.server.log.level });
+    const log = createLog({ level: settings.server.log.level, failed: hungUp });
+    // Whoever closes the terminal that the server runs in expects it to end; a log that is lost in another way ends nothing.
+    let hasTerminal = true;
+    function hungUp({ code }: NodeJS.ErrnoException): void {
+      if (code !== "EIO") return;
+      hasTerminal = false;
+      process.kill(process.pid, "SIGTERM");
+    }
     const stopped = untilStopped(log);
     // Loaded here, because no other command needs it, and each would wait for it.
     const { logReload, startServer } = await import("../server.js");
@@ -41,6 +48,8 @@ export function serve(program: Command): void {
     await stopped.begin();
     await server.stop();
     log.info("stopped");
+    // Everything is closed. Node would put the terminal right at its end, and abort because there is none.
+    if (!hasTerminal) process.kill(process.pid, "SIGKILL");
   });
 }
 

@@ -25,6 +25,8 @@ export interface LogOptions {
   readonly level: LogLevel;
   /** Takes whole lines; default: stdout. */
   readonly destination?: { write(line: string): void };
+  /** Told when stdout takes nothing any more, such as when its terminal is closed (EIO). What is logged then is lost. */
+  readonly failed?: (error: NodeJS.ErrnoException) => void;
 }
 
 const secretKeys = ["password", "passwords", "userPassword", "userpassword", "credentials", "secret"];
@@ -35,8 +37,8 @@ const redactionDepth = 4;
 const waitingBytes = 16 * 1024 * 1024;
 
 /** Lines are written without holding up the caller; what is left is written when the process exits. */
-export function createLog({ level, destination }: LogOptions): Log {
-  const stream: DestinationStream = destination ?? openDestination({ dest: 1, sync: false, maxLength: waitingBytes });
+export function createLog({ level, destination, failed = () => {} }: LogOptions): Log {
+  const stream: DestinationStream = destination ?? openStdout(failed);
   return pino(
     {
       level,
@@ -47,6 +49,20 @@ export function createLog({ level, destination }: LogOptions): Log {
     },
     stream,
   );
+}
+
+function openStdout(failed: (error: NodeJS.ErrnoException) => void): DestinationStream {
+  const stdout = openDestination({ dest: 1, sync: false, maxLength: waitingBytes });
+  stdout.on("error", (error: NodeJS.ErrnoException) => {
+    // Otherwise the process would try the same line again and again at its exit, and never come to an end.
+    stdout.write = () => true;
+    const nobodyListens = () => {};
+    stdout.flushSync = nobodyListens;
+    stdout.end = nobodyListens;
+    stdout.destroy = nobodyListens;
+    failed(error);
+  });
+  return stdout;
 }
 
 const nothing: LogMethod = () => {};

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 
-const main = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
+export const main = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
 
 export interface Outcome {
   readonly code: number | null;

@@ -1,4 +1,4 @@
-import type { ChildProcess } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { cp } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -8,6 +8,7 @@ import {
   ending,
   gatehouse,
   installation,
+  main,
   type Outcome,
   person,
   read,
@@ -204,3 +205,20 @@ async function printed({ child }: Server): Promise<string> {
     });
   });
 }
+
+test("a server whose terminal is closed stops, and leaves a store without faults", async () => {
+  const folder = await installation("seed: people.ldif\n");
+  await write(folder, "config/people.ldif", units + person("ann"));
+  // script gives it a terminal of its own, which goes away with script.
+  const child = spawn("script", ["-qfec", `${process.execPath} ${main} serve`, "/dev/null"], { cwd: folder });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  let said = "";
+  child.stdout.on("data", (piece) => {
+    said += piece;
+  });
+  await expect.poll(() => said, { timeout: 20_000 }).toContain('"msg":"ready"');
+  child.kill("SIGKILL");
+  await expect
+    .poll(async () => (await gatehouse(["verify"], { folder })).code, { timeout: 20_000, interval: 500 })
+    .toBe(0);
+});
