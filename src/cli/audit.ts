@@ -118,7 +118,7 @@ async function show(files: readonly string[], options: AuditOptions): Promise<vo
     }
     if (text !== "" && !process.stdout.write(text)) await once(process.stdout, "drain");
   }
-  if (foreign > 0) note(`passed over ${counted(foreign, "line")} that no audit trail has, or that ended too early`);
+  if (foreign > 0) note(`passed over ${counted(foreign, "line")} that are no audit lines, or that were cut short`);
   if (cutter.tooLong > 0)
     note(`passed over ${counted(cutter.tooLong, "line")} of more than ${formatBytes(longestLine)}`);
 }
@@ -153,7 +153,7 @@ async function configuredFile(config: string): Promise<string> {
   if (path !== undefined) return path;
   const where = syslog === undefined ? "they are in the log of the server" : `they go to ${syslog.text}`;
   throw new Failure(
-    `gatehouse: server.yaml names no file for the audit lines (log: { audit: FILE }), so ${where}: give the file to read`,
+    `gatehouse: server.yaml names no file for the audit lines (log: { audit: FILE }), so ${where}: set log.audit and restart the server, or give the file to read`,
   );
 }
 

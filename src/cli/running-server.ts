@@ -28,7 +28,8 @@ export async function withRunningServer<T>(
 export function unreachable({ server }: Settings, instead?: string): string {
   const sockets = server.listen.filter(({ scheme }) => scheme === "ldapi").map(({ text }) => text);
   if (sockets.length > 0) return `no server answers at ${sockets.join(" or ")}`;
-  return `server.yaml has no ldapi:// address to reach the server by${instead === undefined ? "" : `; ${instead}`}`;
+  const way = "add - ldapi://gatehouse.sock below listen and restart the server";
+  return `server.yaml has no ldapi:// address to reach the server by: ${way}${instead === undefined ? "" : `; ${instead}`}`;
 }
 
 /** The same, for work on the directory: says to whom it speaks, for a configuration may be a copy of another's. */

@@ -140,12 +140,18 @@ export async function enterAsUser(
   return success;
 }
 
-/** Leaves in the trail why no application lets the user in, in their order where they differ, and what they say of it. */
+/**
+ * Leaves in the trail why no application lets the user in: by their names where they differ, but not of those that let
+ * nobody in, where another could have.
+ */
 export function recordRefusals({ refusals }: Login, trail: Trail): void {
-  const said = (texts: readonly string[]) => [...new Set(texts)].join("; ");
-  trail.rule = said(refusals.map(({ rule }) => rule)) || "no application to log in through";
-  const messages = said(refusals.flatMap(({ application }) => application.settings.login?.message ?? []));
-  if (messages !== "") trail.detail = messages;
+  const open = refusals.filter(({ application }) => application.settings.login?.groups?.length !== 0);
+  const telling = open.length > 0 ? open : refusals;
+  const rules = new Set(telling.map(({ rule }) => rule));
+  const named = telling.map(({ application, rule }) => `${application.name}: ${rule}`);
+  trail.rule = (rules.size > 1 ? named : [...rules]).join("; ") || "no application to log in through";
+  const messages = new Set(telling.flatMap(({ application }) => application.settings.login?.message ?? []));
+  if (messages.size > 0) trail.detail = [...messages].join("; ");
 }
 
 const tlsRequired = "TLS required";

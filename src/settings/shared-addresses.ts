@@ -9,9 +9,10 @@ export interface SharedAddress {
   readonly names: readonly string[];
 }
 
-/** The groups of enabled applications that may call from one address; none that is a part of another. */
+/** The groups of enabled applications with logins that may call from one address; none that is a part of another. */
 export function sharedAddresses(applications: readonly ApplicationSettings[]): readonly SharedAddress[] {
-  const enabled = applications.filter((one) => one.enabled);
+  // Who lets nobody in is no other way in for anybody's users.
+  const enabled = applications.filter((one) => one.enabled && one.login?.groups?.length !== 0);
   const found = new Map<string, SharedAddress>();
   const add = (origin: string, has: (one: ApplicationSettings) => boolean) => {
     const names = enabled.filter(has).map(({ name }) => name);

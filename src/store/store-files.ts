@@ -47,7 +47,7 @@ export function requireWhole(path: string): void {
 export function openFailure(path: string, error: unknown): string {
   const codes = errorCodes(error);
   if (codes.includes("LEVEL_LOCKED")) {
-    return `the store at ${path} is in use by another process (a running server?); stop it first`;
+    return `the store at ${path} is in use by another process (a running server?): stop it, or let it be reached by an ldapi:// address`;
   }
   return `the store at ${path} cannot be opened: ${reasonOf(error)}`;
 }

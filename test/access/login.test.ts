@@ -201,7 +201,7 @@ test("where several applications refuse, the audit line has the reason of each",
   const client = await Conversation.with(own);
   expect(await client.bindUser("ann")).toMatchObject(refusal);
   expect(lastAudit(own)).toMatchObject({
-    rule: "not in a login group; not on a login day",
+    rule: "one: not in a login group; two: not on a login day",
     detail: "ask the desk; on Sundays",
   });
 });

@@ -183,7 +183,7 @@ test("what is not of an audit trail, torn or too long is counted, and the rest i
   const { code, stdout, stderr } = await gatehouse(["audit"], { folder });
   expect([code, minutes(stdout)]).toEqual([0, [0, 2]]);
   expect(stderr).toBe(
-    "passed over 7 lines that no audit trail has, or that ended too early\npassed over 1 line of more than 1MiB\n",
+    "passed over 7 lines that are no audit lines, or that were cut short\npassed over 1 line of more than 1MiB\n",
   );
 });
 

@@ -109,7 +109,8 @@ describe("reload", () => {
     const folder = await installation();
     expect(await gatehouse(["reload"], { folder })).toMatchObject({
       code: 1,
-      stderr: "gatehouse: server.yaml has no ldapi:// address to reach the server by; send it SIGHUP instead\n",
+      stderr:
+        "gatehouse: server.yaml has no ldapi:// address to reach the server by: add - ldapi://gatehouse.sock below listen and restart the server; send it SIGHUP instead\n",
     });
     await withSocket(folder);
     expect(await gatehouse(["reload"], { folder })).toMatchObject({

@@ -218,7 +218,8 @@ describe("the command", () => {
     expect(await gatehouse(["status"], { folder })).toEqual({
       code: 1,
       stdout: "",
-      stderr: "gatehouse: server.yaml has no ldapi:// address to reach the server by\n",
+      stderr:
+        "gatehouse: server.yaml has no ldapi:// address to reach the server by: add - ldapi://gatehouse.sock below listen and restart the server\n",
     });
   });
 
