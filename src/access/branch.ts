@@ -2,7 +2,6 @@
 // ou=people and ou=groups and all else that stands below the suffix. A client whose base DN that is never meets a name of
 // the shared tree: names are turned inward as requests come in, and outward as entries go out. Nothing is kept twice.
 import { Dn } from "../model/dn.js";
-import { LdapError } from "../model/failure.js";
 import type { Schema } from "../model/schema.js";
 import type { Application } from "./application.js";
 
@@ -56,7 +55,7 @@ export class Branch {
    */
   inwardValue(value: Buffer): Buffer | undefined {
     const [name, uid] = divided(value.toString());
-    const dn = parsed(name);
+    const dn = Dn.parsed(name);
     if (!dn) return value;
     if (this.isBase(dn)) return Buffer.from(`${this.#suffix}${uid}`);
     if (this.holds(dn)) return this.isOfApplications(dn) ? undefined : Buffer.from(`${this.inward(dn)}${uid}`);
@@ -74,7 +73,7 @@ export class Branch {
       const dn = text.slice(0, -this.#end.length);
       if (!/ou=applications$/i.test(dn) && endsInName(text, this.#end.length)) return dn + this.#ownEnd;
     }
-    const dn = parsed(text);
+    const dn = Dn.parsed(text);
     if (!dn) return text;
     if (dn.equals(this.#suffix, this.#schema)) return this.application.dn.toString();
     if (!dn.isBelow(this.#suffix, this.#schema)) return text;
@@ -93,13 +92,4 @@ function endsInName(text: string, length: number): boolean {
 function divided(value: string): [name: string, uid: string] {
   const uid = value.endsWith("'B") ? /#'[01]*'B$/.exec(value)?.[0] : undefined;
   return uid === undefined ? [value, ""] : [value.slice(0, -uid.length), uid];
-}
-
-function parsed(value: string | Buffer): Dn | undefined {
-  try {
-    return Dn.parse(value);
-  } catch (error) {
-    if (error instanceof LdapError) return undefined;
-    throw error;
-  }
 }

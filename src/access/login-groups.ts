@@ -1,7 +1,6 @@
 // The groups that `login` names, and how a user comes to be in one of them.
 import { listedValues } from "../model/attribute-list.js";
 import { Dn, makeRdn } from "../model/dn.js";
-import { LdapError } from "../model/failure.js";
 import type { NormalForm } from "../model/schema.js";
 import type { StoredEntry } from "../store/entry-row.js";
 import type { Reading } from "../store/reading.js";
@@ -58,7 +57,7 @@ function wayBack(cameFrom: ReadonlyMap<number, number>, to: number, from: number
  * groups somewhere cannot let anybody in by giving one of them a name that is in use.
  */
 export async function groupsNamed(reading: Reading, name: string): Promise<number[]> {
-  if (name.includes("=")) return groupAt(reading, parsed(name));
+  if (name.includes("=")) return groupAt(reading, Dn.parsed(name));
   const value = Buffer.from(name);
   const groups = reading.frame.suffix.child(makeRdn([{ type: "ou", value: Buffer.from("groups") }]));
   const usual = groupAt(reading, groups.child(makeRdn([{ type: "cn", value }])));
@@ -83,15 +82,6 @@ function groupAt(reading: Reading, dn: Dn | undefined): number[] {
 
 function isGroup(entry: StoredEntry, reading: Reading): boolean {
   return entry.kind === "group" || isDynamicGroup(entry, reading.schema);
-}
-
-function parsed(name: string): Dn | undefined {
-  try {
-    return Dn.parse(name);
-  } catch (error) {
-    if (error instanceof LdapError) return undefined;
-    throw error;
-  }
 }
 
 /** An index may name an entry for longer than its value: what the entry holds decides. */

@@ -1,6 +1,5 @@
 // One moment of the directory through one session's permissions: the rules of who sees what, in one place.
 import { Dn } from "../model/dn.js";
-import { LdapError } from "../model/failure.js";
 import { type CompiledFilter, type EqualityNode, matchFilter } from "../model/filter-match.js";
 import type { AttributeType } from "../model/schema.js";
 import type { StoredEntry } from "../store/entry-row.js";
@@ -210,13 +209,9 @@ export class Sight implements Beholder {
 
   #namedBy(node: EqualityNode): readonly number[] {
     return this.#once(node, () => {
-      try {
-        const id = this.reading.resolve(Dn.parse(node.raw));
-        return id === undefined ? [] : [id];
-      } catch (error) {
-        if (error instanceof LdapError) return [];
-        throw error;
-      }
+      const dn = Dn.parsed(node.raw);
+      const id = dn && this.reading.resolve(dn);
+      return id === undefined ? [] : [id];
     });
   }
 

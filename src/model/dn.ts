@@ -5,7 +5,7 @@
 // quotation marks, `OID.` before a numeric OID. What was written in that way is rewritten; nothing of it is sent.
 import { isUtf8 } from "node:buffer";
 import { isAttributeType } from "./attribute-description.js";
-import { fail } from "./failure.js";
+import { fail, LdapError } from "./failure.js";
 import type { NormalForm, Schema } from "./schema.js";
 
 export interface AttributeValueAssertion {
@@ -74,6 +74,16 @@ export class Dn {
     const source = written(text);
     if (source === "") return Dn.root;
     return plainName.test(source) ? new Dn(undefined, source) : new Dn(readRdns(source));
+  }
+
+  /** The name that a text is, as `parse` reads it; undefined where it is none. */
+  static parsed(text: string | Buffer): Dn | undefined {
+    try {
+      return Dn.parse(text);
+    } catch (error) {
+      if (error instanceof LdapError) return undefined;
+      throw error;
+    }
   }
 
   get rdns(): readonly Rdn[] {

@@ -101,16 +101,8 @@ class Inward {
     const type = this.#schema.describe(attribute)?.type.name;
     // Who wrote an entry may be the application, but is never the suffix.
     const isActor = type === "creatorsName" || type === "modifiersName";
-    return isActor && this.#isBase(value) ? value : this.#branch.inwardValue(value);
-  }
-
-  #isBase(value: Buffer): boolean {
-    try {
-      return this.#branch.isBase(Dn.parse(value));
-    } catch (error) {
-      if (error instanceof LdapError) return false;
-      throw error;
-    }
+    const dn = isActor ? Dn.parsed(value) : undefined;
+    return dn && this.#branch.isBase(dn) ? value : this.#branch.inwardValue(value);
   }
 
   #written<T extends RequestedAttribute>(attribute: T): T {

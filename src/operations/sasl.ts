@@ -2,7 +2,7 @@
 import { type Channel, isConfidential } from "../access/channel.js";
 import { localAdministrator, subjectDn } from "../access/permissions.js";
 import { Dn } from "../model/dn.js";
-import { fail, LdapError } from "../model/failure.js";
+import { fail } from "../model/failure.js";
 import { type Credentials, type Result, success } from "../model/message.js";
 import { Secret } from "../model/secret.js";
 import type { Context } from "./context.js";
@@ -138,13 +138,7 @@ function divided(message: Buffer): [actAs: string, name: string, password: Secre
 /** The DN that an authorization identity (RFC 4513 5.2.1.8) or a name is; undefined: a simple name. */
 function dnOf(name: string): Dn | undefined {
   const text = /^dn:/i.test(name) ? name.slice(3) : name;
-  if (!text.includes("=")) return undefined;
-  try {
-    return Dn.parse(text);
-  } catch (error) {
-    if (error instanceof LdapError) return undefined;
-    throw error;
-  }
+  return text.includes("=") ? Dn.parsed(text) : undefined;
 }
 
 /** Nobody acts as somebody else: the name to act as is empty, or means the same. */

@@ -34,6 +34,22 @@ export async function gatehouse(args: readonly string[], options: Run = {}): Pro
   return outcome;
 }
 
+/** Runs the command for a reader that is content with one line. */
+export async function readInPart(args: readonly string[], folder: string): Promise<Omit<Outcome, "stdout">> {
+  const child = start(args, { folder });
+  let stderr = "";
+  child.stderr!.on("data", (piece) => {
+    stderr += piece;
+  });
+  const head = spawn("head", ["-1"], { stdio: ["pipe", "ignore", "ignore"] });
+  // The reader may go with an error on the way to it or without one: either way nobody reads any more.
+  head.stdin.on("error", () => {});
+  head.on("exit", () => child.stdout!.destroy());
+  child.stdout!.pipe(head.stdin);
+  const code = await new Promise<number | null>((resolve) => child.on("exit", resolve));
+  return { code, stderr };
+}
+
 export function ending(child: ChildProcess): Promise<Outcome> {
   let stdout = "";
   let stderr = "";
