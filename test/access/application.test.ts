@@ -3,10 +3,12 @@ import { type Application, ApplicationRegistry, admitsAlike } from "../../src/ac
 import { Dn } from "../../src/model/dn.js";
 import { standardSchema } from "../../src/model/standard-schema.js";
 import { readApplications } from "../../src/settings/application-settings.js";
-import { applicationsYaml } from "./applications.js";
+import { type ApplicationOf, applicationsYaml } from "./applications.js";
 
-function application(...more: string[]): Application {
-  const found = readApplications(applicationsYaml({ wiki: { more } }), "applications.yaml");
+const application = (...more: string[]): Application => applicationOf({ more });
+
+function applicationOf(wiki: ApplicationOf): Application {
+  const found = readApplications(applicationsYaml({ wiki }), "applications.yaml");
   if ("problems" in found) throw new Error("applications.yaml has problems");
   return new ApplicationRegistry(Dn.parse("dc=example,dc=com"), standardSchema, found.applications).all[0]!;
 }
@@ -29,4 +31,13 @@ test.each([
   ["one attribute more that is hidden", [view], [view.replace("[mail]", "[mail, title]")]],
 ])("with %s it does not", (_, before, after) => {
   expect(admitsAlike(application(...before), application(...after))).toBe(false);
+});
+
+test("a version of an application that sees another part of the tree, or other attributes, does not admit alike", () => {
+  const of = (more: string) => applicationOf({ access: `{ users: [read], ${more} }` });
+  const sales = 'subtrees: ["ou=sales,dc=example,dc=com"]';
+  expect(admitsAlike(of(sales), of(sales))).toBe(true);
+  expect(admitsAlike(of(sales), of('subtrees: ["ou=desk,dc=example,dc=com"]'))).toBe(false);
+  expect(admitsAlike(of(sales), applicationOf({ access: "{ users: [read] }" }))).toBe(false);
+  expect(admitsAlike(of("readable: [mail]"), of("readable: [mail, sn]"))).toBe(false);
 });
